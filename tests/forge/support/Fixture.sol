@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+import {LuxxonSettlement} from "contracts/LuxxonSettlement.sol";
+import {UsdcStandIn} from "contracts/standin/UsdcStandIn.sol";
+import {Test} from "./Test.sol";
+
+/// @dev A settlement contract over the USDC stand-in, with every role held by somebody else.
+abstract contract Fixture is Test {
+    uint256 internal constant USDC = 1e6; // one USDC in µUSDC
+    uint256 internal constant MAX_UINT64 = 2 ** 64 - 1;
+    uint256 internal constant MAX_UINT32 = 2 ** 32 - 1;
+    uint256 internal constant RELAYER_DELAY = 24 hours;
+    bytes32 internal constant SESSION = keccak256("0b54c8a2-1c6f-4c0f-8a43-6d2a4e0f7c11");
+    bytes32 internal constant OTHER_SESSION = keccak256("f3f1c1e5-5b0e-4f0e-9d5e-2f5d6c1b7a22");
+
+    address internal admin = _account("owner");
+    address internal relayer = _account("relayer");
+    address internal pauser = _account("pauser");
+    address internal wallet = _account("platformWallet");
+    address internal consumer = _account("consumer");
+    address internal operator = _account("operator");
+    address internal stranger = _account("stranger");
+    address internal minter = _account("minter");
+
+    UsdcStandIn internal usdc;
+    LuxxonSettlement internal settlement;
+
+    function setUp() public virtual {
+        usdc = new UsdcStandIn(minter);
+        settlement = new LuxxonSettlement(address(usdc), admin, relayer, pauser, wallet, RELAYER_DELAY);
+    }
+
+    /// @dev Gives `account` USDC and the settlement contract an allowance of the same amount.
+    function _fund(address account, uint256 amount) internal {
+        vm.prank(minter);
+        usdc.mint(account, amount);
+        vm.prank(account);
+        usdc.approve(address(settlement), amount);
+    }
+
+    /// @dev Brings the pool of `account` up by `amount` out of newly minted USDC.
+    function _fillPool(address account, uint256 amount) internal {
+        _fund(account, amount);
+        vm.prank(account);
+        settlement.deposit(amount);
+    }
+
+    /// @dev Settles SESSION between consumer and operator, metered at exactly what it takes.
+    function _settle(uint256 toAmount, uint256 feeAmount) internal {
+        _settle(SESSION, toAmount + feeAmount, 1, toAmount, feeAmount);
+    }
+
+    function _settle(bytes32 sessionId, uint256 rate, uint256 duration, uint256 toAmount, uint256 feeAmount) internal {
+        vm.prank(relayer);
+        settlement.settleFromPool(sessionId, consumer, operator, rate, duration, toAmount, feeAmount);
+    }
+
+    function _blacklist(address account) internal {
+        vm.prank(minter);
+        usdc.blacklist(account);
+    }
+
+    function _pauseToken() internal {
+        vm.prank(minter);
+        usdc.pause();
+    }
+
+    function _pause() internal {
+        vm.prank(pauser);
+        settlement.pause();
+    }
+
+    /// @dev The books of the contract must be unchanged since `_state()` gave `before`.
+    function _assertUnchanged(bytes32 before) internal view {
+        vm.assertEq(_state(), before, "a refused call changed something");
+    }
+
+    /// @dev All that a deposit, withdrawal or settlement could change, as one value.
+    function _state() internal view returns (bytes32) {
+        bytes memory pools = abi.encode(
+            settlement.deposits(consumer), settlement.deposits(stranger), settlement.totalOwed(), settlement.paused()
+        );
+        bytes memory wallets = abi.encode(
+            usdc.balanceOf(address(settlement)),
+            usdc.balanceOf(consumer),
+            usdc.balanceOf(operator),
+            usdc.balanceOf(wallet)
+        );
+        return keccak256(abi.encode(pools, wallets, settlement.settled(SESSION), settlement.settled(OTHER_SESSION)));
+    }
+}
