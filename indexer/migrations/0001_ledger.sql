@@ -1,0 +1,73 @@
+-- The ledger: a cache of the chain. Every row comes from the chain and from nothing else, so two
+-- databases that followed the same blocks hold the same rows. Amounts are µUSDC; addresses, hashes
+-- and session ids are raw bytes; times are Unix seconds of the chain's clock.
+
+-- What this database follows. Written once; a daemon that is told otherwise is refused.
+CREATE TABLE deployment (
+    id           INTEGER PRIMARY KEY CHECK (id = 1),
+    chain_id     INTEGER NOT NULL,
+    genesis_hash BLOB    NOT NULL CHECK (length(genesis_hash) = 32),
+    settlement   BLOB    NOT NULL CHECK (length(settlement) = 20),
+    usdc         BLOB    NOT NULL CHECK (length(usdc) = 20),
+    code_hash    BLOB    NOT NULL CHECK (length(code_hash) = 32),
+    deploy_block INTEGER NOT NULL CHECK (deploy_block >= 0)
+) STRICT;
+
+-- The blocks whose hash must be known: those that hold events, and all from the final one to the last.
+CREATE TABLE blocks (
+    number    INTEGER PRIMARY KEY CHECK (number >= 0),
+    hash      BLOB    NOT NULL CHECK (length(hash) = 32),
+    timestamp INTEGER NOT NULL CHECK (timestamp >= 0)
+) STRICT;
+
+-- How far the ledger has come. It moves in the transaction that writes the rows.
+CREATE TABLE cursor (
+    id           INTEGER PRIMARY KEY CHECK (id = 1),
+    block_number INTEGER NOT NULL REFERENCES blocks (number),
+    -- No rollback goes below this block.
+    final_block  INTEGER NOT NULL REFERENCES blocks (number) CHECK (final_block <= block_number)
+) STRICT;
+
+-- What happened, in the order of the chain.
+CREATE TABLE events (
+    block_number       INTEGER NOT NULL REFERENCES blocks (number),
+    log_index          INTEGER NOT NULL CHECK (log_index >= 0),
+    tx_hash            BLOB    NOT NULL CHECK (length(tx_hash) = 32),
+    -- 1 deposit, 2 withdrawal, 3 settle, 4 approval
+    kind               INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 4),
+    -- Whose pool changed, or whose allowance.
+    account            BLOB    NOT NULL CHECK (length(account) = 20),
+    -- Deposit: who paid. Settle: the operator.
+    counterparty       BLOB    CHECK (length(counterparty) = 20),
+    -- What entered or left the pool. Settle: to_amount + fee_amount.
+    amount             INTEGER CHECK (amount >= 0),
+    -- Approval: 32 bytes, big-endian, any value.
+    allowance          BLOB    CHECK (length(allowance) = 32),
+    -- Settle only.
+    session_id         BLOB    CHECK (length(session_id) = 32),
+    to_amount          INTEGER CHECK (to_amount >= 0),
+    fee_amount         INTEGER CHECK (fee_amount >= 0),
+    rate_per_second    INTEGER CHECK (rate_per_second >= 0),
+    chargeable_seconds INTEGER CHECK (chargeable_seconds >= 0),
+    PRIMARY KEY (block_number, log_index),
+    CHECK ((counterparty IS NOT NULL) = (kind IN (1, 3))),
+    CHECK ((amount IS NOT NULL) = (kind IN (1, 2, 3))),
+    CHECK ((allowance IS NOT NULL) = (kind = 4)),
+    CHECK ((session_id IS NOT NULL) = (kind = 3)),
+    CHECK ((to_amount IS NOT NULL) = (kind = 3)),
+    CHECK ((fee_amount IS NOT NULL) = (kind = 3)),
+    CHECK ((rate_per_second IS NOT NULL) = (kind = 3)),
+    CHECK ((chargeable_seconds IS NOT NULL) = (kind = 3)),
+    CHECK (kind <> 3 OR amount = to_amount + fee_amount)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX events_by_account ON events (account, block_number, log_index);
+CREATE INDEX events_by_payee ON events (counterparty, block_number, log_index) WHERE kind = 3;
+-- The replay lock once more: a session that settles twice is refused here too.
+CREATE UNIQUE INDEX events_by_session ON events (session_id) WHERE kind = 3;
+
+-- What each pool holds. An empty pool has no row.
+CREATE TABLE pools (
+    account BLOB    PRIMARY KEY CHECK (length(account) = 20),
+    balance INTEGER NOT NULL CHECK (balance > 0)
+) STRICT, WITHOUT ROWID;

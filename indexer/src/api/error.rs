@@ -1,0 +1,132 @@
+use super::time;
+use crate::store::StoreError;
+use axum::{
+    Json,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use std::borrow::Cow;
+
+/// The published error codes this API uses. Clients branch on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// 401: no key, or one that is not known.
+    NotAuthenticated,
+    /// 403: the caller may not see this.
+    NotAuthorized,
+    /// 403: the key has none of the scopes that would do.
+    InsufficientScope,
+    /// 400: `detail` names the field.
+    InvalidInput,
+    /// 404: there is no such route.
+    NotFound,
+    /// 404: neither registered nor settled.
+    SessionNotFound,
+    /// 503: the database did not answer.
+    DatabaseError,
+    /// 500: a bug.
+    InternalServerError,
+}
+
+impl Code {
+    /// The code as it is on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.parts().1
+    }
+
+    /// The HTTP status it comes with.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        self.parts().0
+    }
+
+    const fn parts(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::NotAuthenticated => {
+                (StatusCode::UNAUTHORIZED, "NOT_AUTHENTICATED", "Session expired or missing")
+            }
+            Self::NotAuthorized => {
+                (StatusCode::FORBIDDEN, "NOT_AUTHORIZED", "Not authorized for this operation")
+            }
+            Self::InsufficientScope => {
+                (StatusCode::FORBIDDEN, "INSUFFICIENT_SCOPE", "Missing required scope")
+            }
+            Self::InvalidInput => {
+                (StatusCode::BAD_REQUEST, "INVALID_INPUT", "Invalid request payload")
+            }
+            Self::NotFound => (StatusCode::NOT_FOUND, "NOT_FOUND", "Resource not found"),
+            Self::SessionNotFound => {
+                (StatusCode::NOT_FOUND, "SESSION_NOT_FOUND", "Session not found")
+            }
+            Self::DatabaseError => {
+                (StatusCode::SERVICE_UNAVAILABLE, "DATABASE_ERROR", "Database unavailable")
+            }
+            Self::InternalServerError => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR", "Unexpected error")
+            }
+        }
+    }
+}
+
+/// An unsuccessful answer, in the published envelope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiError {
+    code: Code,
+    message: Cow<'static, str>,
+    detail: Option<&'static str>,
+}
+
+impl ApiError {
+    /// The code with its usual message.
+    #[must_use]
+    pub fn new(code: Code) -> Self {
+        Self { code, message: code.parts().2.into(), detail: None }
+    }
+
+    /// With a label that says where it failed: `<field or resource>:<what>`. Safe to show to anyone.
+    #[must_use]
+    pub fn detail(self, detail: &'static str) -> Self {
+        Self { detail: Some(detail), ..self }
+    }
+
+    /// With another message.
+    #[must_use]
+    pub fn message(self, message: String) -> Self {
+        Self { message: message.into(), ..self }
+    }
+}
+
+/// The reason stays in the log; a client only learns that it may try again.
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store failed a request");
+        Self::new(Code::DatabaseError)
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope {
+    status_code: u16,
+    code: &'static str,
+    message: Cow<'static, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'static str>,
+    timestamp: String,
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = self.code.status();
+        let envelope = Envelope {
+            status_code: status.as_u16(),
+            code: self.code.as_str(),
+            message: self.message,
+            detail: self.detail,
+            timestamp: time::now(),
+        };
+        (status, Json(envelope)).into_response()
+    }
+}

@@ -1,0 +1,63 @@
+//! The platform's published read API, over the store. It never talks to a node.
+
+mod auth;
+mod config;
+mod envelope;
+mod error;
+mod settlements;
+mod time;
+mod wallet;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::PublicConfig;
+pub use error::{ApiError, Code};
+
+use crate::store::Store;
+use axum::{Router, routing::get};
+use std::{any::Any, sync::Arc};
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// What the handlers share.
+#[derive(Clone, Debug)]
+pub(crate) struct Api<S> {
+    store: S,
+    config: Arc<PublicConfig>,
+    build_sha: Arc<str>,
+}
+
+/// The routes under `/api/v1`. `build_sha` is what `/health` says is running.
+///
+/// Whatever happens, the answer is one of the two published envelopes: an unknown route is
+/// `NOT_FOUND`, a panic `INTERNAL_SERVER_ERROR`.
+pub fn router<S: Store>(store: S, config: PublicConfig, build_sha: &str) -> Router {
+    let api = Api { store, config: Arc::new(config), build_sha: build_sha.into() };
+    let v1 = Router::new()
+        .route("/health", get(config::health::<S>))
+        .route("/config", get(config::config::<S>))
+        .route("/wallet", get(wallet::wallet::<S>))
+        .route("/wallet/events", get(wallet::events::<S>))
+        .route("/settlements/{session_id}", get(settlements::settlement::<S>))
+        .with_state(api);
+    Router::new()
+        .nest("/api/v1", v1)
+        .fallback(unknown_route)
+        .method_not_allowed_fallback(unknown_route)
+        .layer(CatchPanicLayer::custom(panicked))
+}
+
+async fn unknown_route() -> ApiError {
+    ApiError::new(Code::NotFound).detail("route:unknown")
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature the layer asks for")]
+fn panicked(panic: Box<dyn Any + Send + 'static>) -> axum::response::Response {
+    let what = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("something that is no text");
+    tracing::error!(what, "a handler panicked");
+    axum::response::IntoResponse::into_response(ApiError::new(Code::InternalServerError))
+}

@@ -1,0 +1,45 @@
+//! Times as the platform writes them: ISO 8601, UTC, milliseconds.
+
+use super::error::{ApiError, Code};
+use time::{
+    OffsetDateTime, format_description::StaticFormatDescription, macros::format_description,
+};
+
+const ISO_8601: StaticFormatDescription =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+
+pub(super) fn now() -> String {
+    format(OffsetDateTime::now_utc()).unwrap_or_default()
+}
+
+/// `seconds` of Unix time; an error past the year 9999, which no real block says it is.
+pub(super) fn of_unix(seconds: u64) -> Result<String, ApiError> {
+    i64::try_from(seconds)
+        .ok()
+        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
+        .and_then(format)
+        .ok_or_else(|| ApiError::new(Code::InternalServerError).detail("time:outOfRange"))
+}
+
+fn format(time: OffsetDateTime) -> Option<String> {
+    time.format(ISO_8601).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_milliseconds_and_are_utc() {
+        assert_eq!(of_unix(1_778_671_800).unwrap(), "2026-05-13T11:30:00.000Z");
+        assert_eq!(of_unix(0).unwrap(), "1970-01-01T00:00:00.000Z");
+        assert_eq!(now().len(), "2026-05-13T11:30:00.000Z".len());
+    }
+
+    #[test]
+    fn a_time_past_the_calendar_is_an_error() {
+        assert!(of_unix(253_402_300_799).is_ok());
+        assert!(of_unix(253_402_300_800).is_err());
+        assert!(of_unix(u64::MAX).is_err());
+    }
+}

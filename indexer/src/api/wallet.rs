@@ -1,0 +1,154 @@
+use super::{
+    Api,
+    auth::Caller,
+    envelope::{Answer, Success, eip55},
+    error::{ApiError, Code},
+    time,
+};
+use crate::{
+    ledger::{Change, EventId, Side},
+    store::{Scope, Store, WalletEvent},
+};
+use alloy::primitives::{Address, B256};
+use axum::extract::{Query, State, rejection::QueryRejection};
+use luxxon_bindings::MicroUsdc;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Events in a page when the caller does not say.
+const DEFAULT_LIMIT: u32 = 50;
+/// The most events in a page.
+const MAX_LIMIT: u32 = 200;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WalletQuery {
+    workspace_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EventsQuery {
+    workspace_id: Option<String>,
+    cursor: Option<String>,
+    limit: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WalletDto {
+    workspace_id: Uuid,
+    #[serde(serialize_with = "eip55")]
+    wallet_address: Address,
+    tracked_balance: MicroUsdc,
+    last_sync_block: String,
+    updated_at: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EventDto {
+    id: Uuid,
+    workspace_id: Uuid,
+    kind: &'static str,
+    tx_hash: B256,
+    block_number: String,
+    confirmed_at: String,
+    amount_usdc: String,
+    related_session: Option<Uuid>,
+    /// The settled session's on-chain form, where its UUID is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    related_session_hash: Option<B256>,
+}
+
+pub(super) async fn wallet<S: Store>(
+    State(api): State<Api<S>>,
+    caller: Caller,
+    query: Result<Query<WalletQuery>, QueryRejection>,
+) -> Answer<WalletDto> {
+    caller.needs(Scope::WalletRead)?;
+    let Query(query) = query.map_err(|_| invalid("query:malformed"))?;
+    check_workspace(&caller, query.workspace_id.as_deref())?;
+    let wallet = api.store.wallet(caller.wallet()).await?;
+    Ok(Success(WalletDto {
+        workspace_id: caller.workspace(),
+        wallet_address: caller.wallet(),
+        tracked_balance: wallet.balance,
+        last_sync_block: wallet.at.number.to_string(),
+        updated_at: time::of_unix(wallet.at.timestamp)?,
+    }))
+}
+
+pub(super) async fn events<S: Store>(
+    State(api): State<Api<S>>,
+    caller: Caller,
+    query: Result<Query<EventsQuery>, QueryRejection>,
+) -> Answer<Vec<EventDto>> {
+    caller.needs(Scope::WalletRead)?;
+    let Query(query) = query.map_err(|_| invalid("query:malformed"))?;
+    check_workspace(&caller, query.workspace_id.as_deref())?;
+    let before = query.cursor.as_deref().map(parse_cursor).transpose()?;
+    let limit = query.limit.as_deref().map_or(Ok(DEFAULT_LIMIT), parse_limit)?;
+    let events = api.store.wallet_events(caller.wallet(), before, limit).await?;
+    let events = events.iter().map(|event| event_dto(caller.workspace(), event));
+    Ok(Success(events.collect::<Result<_, _>>()?))
+}
+
+fn event_dto(workspace_id: Uuid, entry: &WalletEvent) -> Result<EventDto, ApiError> {
+    let WalletEvent { event, side, block, session } = entry;
+    let id = EventId::new(event.position, *side, block.hash)
+        .ok_or_else(|| ApiError::new(Code::InternalServerError).detail("id:outOfRange"))?;
+    let (kind, amount, hash) = match &event.change {
+        Change::Deposit { amount, .. } => ("DEPOSIT", amount.to_string(), None),
+        Change::Withdrawal { amount, .. } => ("WITHDRAWAL", amount.to_string(), None),
+        Change::Approval { allowance, .. } => ("APPROVAL", allowance.to_string(), None),
+        Change::Settle(settlement) => {
+            let amount = match side {
+                Side::Account => settlement.gross,
+                Side::Payee => settlement.to_amount,
+            };
+            ("SETTLE", amount.to_string(), Some(settlement.session.0))
+        }
+    };
+    Ok(EventDto {
+        id: id.to_uuid(),
+        workspace_id,
+        kind,
+        tx_hash: event.tx_hash,
+        block_number: event.position.block.to_string(),
+        confirmed_at: time::of_unix(block.timestamp)?,
+        amount_usdc: amount,
+        related_session: *session,
+        related_session_hash: hash.filter(|_| session.is_none()),
+    })
+}
+
+/// A key belongs to one workspace; naming another one is a mistake, not a way to reach it.
+fn check_workspace(caller: &Caller, named: Option<&str>) -> Result<(), ApiError> {
+    let Some(named) = named else { return Ok(()) };
+    match parse_uuid(named) {
+        Some(named) if named == caller.workspace() => Ok(()),
+        Some(_) => Err(invalid("workspaceId:workspaceMismatch")),
+        None => Err(invalid("workspaceId:malformed")),
+    }
+}
+
+fn parse_cursor(text: &str) -> Result<EventId, ApiError> {
+    parse_uuid(text).and_then(EventId::from_uuid).ok_or_else(|| invalid("cursor:malformed"))
+}
+
+fn parse_limit(text: &str) -> Result<u32, ApiError> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let limit = digits.then(|| text.parse().ok()).flatten();
+    limit.filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(|| invalid("limit:outOfRange"))
+}
+
+/// Only the hyphenated form; either case.
+pub(super) fn parse_uuid(text: &str) -> Option<Uuid> {
+    const HYPHENATED_LEN: usize = 36;
+    (text.len() == HYPHENATED_LEN).then(|| Uuid::try_parse(text).ok()).flatten()
+}
+
+pub(super) fn invalid(detail: &'static str) -> ApiError {
+    ApiError::new(Code::InvalidInput).detail(detail)
+}

@@ -1,0 +1,226 @@
+use super::{Change, Event, Position, Settlement};
+use alloy::{
+    primitives::{Address, B256, Log, U256},
+    sol_types::{SolEvent, SolEventInterface},
+};
+use luxxon_bindings::{
+    MicroUsdc, SessionId, TooLarge,
+    settlement::LuxxonSettlement::{
+        Deposited, LuxxonSettlementEvents as SettlementEvents, Settled, Withdrawn,
+    },
+    usdc::UsdcStandIn::Approval,
+};
+
+/// The two contracts whose logs make the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deployment {
+    /// `LuxxonSettlement`.
+    pub settlement: Address,
+    /// The USDC it holds.
+    pub usdc: Address,
+}
+
+/// A log of a mined block, with what is known of its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawLog {
+    /// Where it stands.
+    pub position: Position,
+    /// The transaction that wrote it.
+    pub tx_hash: B256,
+    /// Address, topics and data.
+    pub log: Log,
+}
+
+/// A log the ledger cannot take. Each of these means that the contract, its ABI here or the node
+/// is not what it was taken for: there is nothing to retry, and going on would make balances wrong.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// A log of a contract that was not asked for.
+    #[error("a log of {0}, which is neither the settlement contract nor USDC")]
+    ForeignAddress(Address),
+    /// A log of the settlement contract that its ABI does not have.
+    #[error("the settlement contract wrote an event its ABI does not have: {0}")]
+    UnknownEvent(String),
+    /// A USDC log that is no `Approval` of the settlement contract.
+    #[error("USDC log that is no Approval with the settlement contract as spender: {0}")]
+    NotOurApproval(String),
+    /// A value larger than the contract can book.
+    #[error("{field}: {value} is larger than the contract can book")]
+    OutOfRange {
+        /// The event's field.
+        field: &'static str,
+        /// What it held.
+        value: U256,
+    },
+}
+
+/// What `raw` says, or `None` for an event of the contract that moves no money (a pause, a role).
+///
+/// Amounts are narrowed to the 64 bits the contract bounds them to; one that does not fit is an
+/// error, never a cut.
+pub fn decode(deployment: &Deployment, raw: &RawLog) -> Result<Option<Event>, DecodeError> {
+    let change = if raw.log.address == deployment.settlement {
+        settlement_change(&raw.log)?
+    } else if raw.log.address == deployment.usdc {
+        Some(approval(&raw.log, deployment.settlement)?)
+    } else {
+        return Err(DecodeError::ForeignAddress(raw.log.address));
+    };
+    Ok(change.map(|change| Event { position: raw.position, tx_hash: raw.tx_hash, change }))
+}
+
+fn settlement_change(log: &Log) -> Result<Option<Change>, DecodeError> {
+    let event = SettlementEvents::decode_log(log)
+        .map_err(|error| DecodeError::UnknownEvent(error.to_string()))?
+        .data;
+    Ok(Some(match event {
+        SettlementEvents::Deposited(Deposited { account, payer, amount }) => {
+            Change::Deposit { account, payer, amount: money("amount", amount)? }
+        }
+        SettlementEvents::Withdrawn(Withdrawn { account, amount }) => {
+            Change::Withdrawal { account, amount: money("amount", amount)? }
+        }
+        SettlementEvents::Settled(event) => Change::Settle(settlement(&event)?),
+        _ => return Ok(None),
+    }))
+}
+
+fn settlement(event: &Settled) -> Result<Settlement, DecodeError> {
+    let to_amount = money("toAmount", event.toAmount)?;
+    let fee_amount = money("feeAmount", event.feeAmount)?;
+    let gross = to_amount.checked_add(fee_amount).ok_or_else(|| DecodeError::OutOfRange {
+        field: "toAmount + feeAmount",
+        value: event.toAmount.saturating_add(event.feeAmount),
+    })?;
+    let chargeable_seconds = u32::try_from(event.chargeableSeconds).map_err(|_| {
+        DecodeError::OutOfRange { field: "chargeableSeconds", value: event.chargeableSeconds }
+    })?;
+    Ok(Settlement {
+        session: SessionId(event.sessionId),
+        from: event.from,
+        to: event.to,
+        to_amount,
+        fee_amount,
+        gross,
+        rate_per_second: money("ratePerSecond", event.ratePerSecond)?,
+        chargeable_seconds,
+    })
+}
+
+fn approval(log: &Log, settlement: Address) -> Result<Change, DecodeError> {
+    let approval = Approval::decode_log(log)
+        .map_err(|error| DecodeError::NotOurApproval(error.to_string()))?
+        .data;
+    if approval.spender != settlement {
+        return Err(DecodeError::NotOurApproval(format!("its spender is {}", approval.spender)));
+    }
+    Ok(Change::Approval { owner: approval.owner, allowance: approval.value })
+}
+
+fn money(field: &'static str, value: U256) -> Result<MicroUsdc, DecodeError> {
+    MicroUsdc::try_from(value).map_err(|TooLarge(value)| DecodeError::OutOfRange { field, value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy::primitives::{LogData, address, b256};
+
+    const DEPLOYMENT: Deployment = Deployment {
+        settlement: address!("0x5e771e0000000000000000000000000000000001"),
+        usdc: address!("0x05dc000000000000000000000000000000000001"),
+    };
+    const CONSUMER: Address = address!("0xc000000000000000000000000000000000000001");
+    const OPERATOR: Address = address!("0x0900000000000000000000000000000000000001");
+
+    fn log_of(address: Address, event: &impl SolEvent) -> RawLog {
+        RawLog {
+            position: Position { block: 7, log_index: 3 },
+            tx_hash: B256::repeat_byte(9),
+            log: Log { address, data: event.encode_log_data() },
+        }
+    }
+
+    fn settled(to_amount: U256, fee_amount: U256, seconds: U256) -> RawLog {
+        let event = Settled {
+            sessionId: B256::repeat_byte(1),
+            from: CONSUMER,
+            to: OPERATOR,
+            toAmount: to_amount,
+            feeAmount: fee_amount,
+            ratePerSecond: U256::from(1_000),
+            chargeableSeconds: seconds,
+        };
+        log_of(DEPLOYMENT.settlement, &event)
+    }
+
+    #[test]
+    fn a_settlement_keeps_its_place_and_every_field() {
+        let raw = settled(U256::from(4_250), U256::from(750), U256::from(5));
+        let event = decode(&DEPLOYMENT, &raw).unwrap().unwrap();
+        assert_eq!(event.position, raw.position);
+        assert_eq!(event.tx_hash, raw.tx_hash);
+        let expected = Settlement {
+            session: SessionId(B256::repeat_byte(1)),
+            from: CONSUMER,
+            to: OPERATOR,
+            to_amount: MicroUsdc::new(4_250),
+            fee_amount: MicroUsdc::new(750),
+            gross: MicroUsdc::new(5_000),
+            rate_per_second: MicroUsdc::new(1_000),
+            chargeable_seconds: 5,
+        };
+        assert_eq!(event.change, Change::Settle(expected));
+    }
+
+    #[test]
+    fn the_settled_topic_is_the_published_one() {
+        assert_eq!(
+            Settled::SIGNATURE_HASH,
+            b256!("0x3c2f1f2d0b72345a6485430cb4ac8fd6f0750636b3b793aa4976a0008d8c8079")
+        );
+    }
+
+    #[test]
+    fn values_the_contract_cannot_book_are_refused_by_name() {
+        let max = U256::from(u64::MAX);
+        let refused = |raw, name| match decode(&DEPLOYMENT, &raw) {
+            Err(DecodeError::OutOfRange { field, .. }) => assert_eq!(field, name),
+            other => panic!("expected {name} out of range, found {other:?}"),
+        };
+        refused(settled(max + U256::ONE, U256::ZERO, U256::ONE), "toAmount");
+        refused(settled(max, U256::ONE, U256::ONE), "toAmount + feeAmount");
+        refused(settled(U256::ONE, U256::ZERO, U256::from(1u64 << 32)), "chargeableSeconds");
+        let deposited = Deposited { account: CONSUMER, payer: CONSUMER, amount: U256::MAX };
+        refused(log_of(DEPLOYMENT.settlement, &deposited), "amount");
+    }
+
+    #[test]
+    fn an_unlimited_allowance_is_kept_whole() {
+        let approval =
+            Approval { owner: CONSUMER, spender: DEPLOYMENT.settlement, value: U256::MAX };
+        let event = decode(&DEPLOYMENT, &log_of(DEPLOYMENT.usdc, &approval)).unwrap().unwrap();
+        assert_eq!(event.change, Change::Approval { owner: CONSUMER, allowance: U256::MAX });
+    }
+
+    #[test]
+    fn events_that_move_no_money_are_passed_over() {
+        let paused = luxxon_bindings::settlement::LuxxonSettlement::Paused { account: OPERATOR };
+        assert_eq!(decode(&DEPLOYMENT, &log_of(DEPLOYMENT.settlement, &paused)), Ok(None));
+    }
+
+    #[test]
+    fn logs_that_should_not_be_here_are_errors() {
+        let foreign = log_of(OPERATOR, &Withdrawn { account: CONSUMER, amount: U256::ONE });
+        assert_eq!(decode(&DEPLOYMENT, &foreign), Err(DecodeError::ForeignAddress(OPERATOR)));
+
+        let other = Approval { owner: CONSUMER, spender: OPERATOR, value: U256::ONE };
+        let other = decode(&DEPLOYMENT, &log_of(DEPLOYMENT.usdc, &other));
+        assert!(matches!(other, Err(DecodeError::NotOurApproval(_))), "{other:?}");
+
+        let mut unknown = settled(U256::ONE, U256::ZERO, U256::ONE);
+        unknown.log.data = LogData::new_unchecked(vec![B256::repeat_byte(0xee)], Vec::new().into());
+        let unknown = decode(&DEPLOYMENT, &unknown);
+        assert!(matches!(unknown, Err(DecodeError::UnknownEvent(_))), "{unknown:?}");
+    }
+}

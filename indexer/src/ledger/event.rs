@@ -1,0 +1,84 @@
+use alloy::primitives::{Address, B256, U256};
+use luxxon_bindings::{MicroUsdc, SessionId};
+
+/// A block, as far as the ledger needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Its height.
+    pub number: u64,
+    /// Its hash.
+    pub hash: B256,
+    /// When it was made: Unix time in seconds, by the chain's clock.
+    pub timestamp: u64,
+}
+
+/// Where an event stands in the chain. Ordered as the chain orders events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// The block's number.
+    pub block: u64,
+    /// The log's index in its block, not in its transaction.
+    pub log_index: u32,
+}
+
+/// One thing that happened to money the ledger tracks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Where it stands.
+    pub position: Position,
+    /// The transaction that caused it.
+    pub tx_hash: B256,
+    /// What happened.
+    pub change: Change,
+}
+
+/// What an event says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Money entered a pool.
+    Deposit {
+        /// Whose pool grew.
+        account: Address,
+        /// Whose USDC paid for it.
+        payer: Address,
+        /// How much entered.
+        amount: MicroUsdc,
+    },
+    /// An account took money out of its own pool.
+    Withdrawal {
+        /// Whose pool fell.
+        account: Address,
+        /// How much left.
+        amount: MicroUsdc,
+    },
+    /// A session was paid out of its consumer's pool.
+    Settle(Settlement),
+    /// A wallet allowed the settlement contract to move its USDC. No pool changes.
+    Approval {
+        /// Whose USDC may be moved.
+        owner: Address,
+        /// The new allowance in µUSDC: any 256-bit value, 2^256 − 1 being usual.
+        allowance: U256,
+    },
+}
+
+/// A session's payment, as the contract booked it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// The session that was paid.
+    pub session: SessionId,
+    /// The consumer, whose pool paid.
+    pub from: Address,
+    /// The operator, who was paid.
+    pub to: Address,
+    /// What the operator received.
+    pub to_amount: MicroUsdc,
+    /// What the platform received.
+    pub fee_amount: MicroUsdc,
+    /// What left the pool: operator's and platform's parts together.
+    pub gross: MicroUsdc,
+    /// The session's price in µUSDC per second.
+    pub rate_per_second: MicroUsdc,
+    /// The seconds that were charged.
+    pub chargeable_seconds: u32,
+}

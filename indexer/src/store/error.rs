@@ -1,0 +1,115 @@
+use crate::ledger::PoolError;
+use std::path::PathBuf;
+use uuid::Uuid;
+
+/// Why the store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// SQLite failed.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("database schema: {0}")]
+    Schema(#[from] sqlx::migrate::MigrateError),
+    /// The file was written by a newer version of this program.
+    #[error(
+        "{path} has schema version {found}, written by a newer luxxon-indexer; this one knows \
+         versions up to {known}: use the newer program, or another --db",
+        path = .path.display()
+    )]
+    NewerSchema {
+        /// The file.
+        path: PathBuf,
+        /// Its schema version.
+        found: i64,
+        /// The newest version known here.
+        known: i64,
+    },
+    /// The file is something else.
+    #[error("{path} is not a database of luxxon-indexer: {reason}", path = .path.display())]
+    ForeignFile {
+        /// The file.
+        path: PathBuf,
+        /// What was found in it.
+        reason: String,
+    },
+    /// The file follows something else.
+    #[error(
+        "{path} follows {what} {found}, not {expected}: one database follows one deployment, use \
+         another --db",
+        path = .path.display()
+    )]
+    OtherDeployment {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+        /// What the file follows.
+        found: String,
+        /// What it was asked to follow.
+        expected: String,
+    },
+    /// Someone else moved the cursor.
+    #[error("the cursor is at block {found}, not {expected}: is a second indexer writing here?")]
+    CursorMoved {
+        /// Where the cursor should have been.
+        expected: u64,
+        /// Where it is.
+        found: u64,
+    },
+    /// A rollback below what is final, or to a block that is not kept.
+    #[error("cannot roll back to block {to}: nothing below block {final_block} is taken back")]
+    RollbackTooDeep {
+        /// The block to roll back to.
+        to: u64,
+        /// The final height.
+        final_block: u64,
+    },
+    /// A value that does not fit its column.
+    #[error("{column}: {value} does not fit a signed 64-bit column")]
+    TooLarge {
+        /// The column.
+        column: &'static str,
+        /// The value.
+        value: u64,
+    },
+    /// A row that this program cannot have written.
+    #[error("the database is damaged: {0}")]
+    Damaged(String),
+    /// The events do not add up.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// A session whose price the contract would refuse.
+    #[error(
+        "session {session}: its price does not fit 64 bits, or the platform's part is above 2,000 \
+         basis points"
+    )]
+    Unpayable {
+        /// The session.
+        session: Uuid,
+    },
+    /// Something else is already entered under that name.
+    #[error("{what} is already taken")]
+    Conflict {
+        /// What is taken: a slug, a session.
+        what: String,
+    },
+}
+
+impl StoreError {
+    /// Whether the same call may well succeed later: another process held the database too long.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        /// The low byte of SQLite's result codes `SQLITE_BUSY` and `SQLITE_LOCKED`.
+        const BUSY_OR_LOCKED: [i32; 2] = [5, 6];
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => error
+                .code()
+                .and_then(|code| code.parse::<i32>().ok())
+                .is_some_and(|code| BUSY_OR_LOCKED.contains(&(code & 0xff))),
+            Self::Database(sqlx::Error::PoolTimedOut) => true,
+            _ => false,
+        }
+    }
+}

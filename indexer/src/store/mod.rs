@@ -1,0 +1,154 @@
+//! Where the ledger and the registry are kept: the [`Store`] trait and its SQLite implementation.
+//!
+//! The ledger is a cache of the chain and moves only with its cursor; the registry (workspaces, keys,
+//! registered sessions) is what operators enter. This module is the only one that speaks SQL.
+
+mod error;
+mod registry;
+mod sqlite;
+
+pub use error::StoreError;
+pub use registry::{ApiKey, NewApiKey, NewSession, NewWorkspace, Scope, Session, Workspace};
+pub use sqlite::SqliteStore;
+
+use crate::ledger::{Block, Deployment, Event, EventId, Side};
+use alloy::primitives::{Address, B256};
+use luxxon_bindings::{MicroUsdc, SessionId};
+use std::future::Future;
+use uuid::Uuid;
+
+/// What one database follows, for ever. A daemon that is told otherwise is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pins {
+    /// The chain's id.
+    pub chain_id: u64,
+    /// The hash of block 0: tells two chains of one id apart.
+    pub genesis_hash: B256,
+    /// The contracts.
+    pub deployment: Deployment,
+    /// keccak256 of the settlement contract's code.
+    pub code_hash: B256,
+    /// The block the settlement contract was deployed in.
+    pub deploy_block: u64,
+}
+
+/// How far the ledger has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// The last block that is wholly in.
+    pub block: Block,
+    /// The height below which nothing is ever rolled back.
+    pub final_block: u64,
+}
+
+/// Blocks that follow the cursor, and their events: all of it is written, or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// The blocks to keep, ascending: each that holds an event, and the last block of the batch,
+    /// which becomes the cursor.
+    pub blocks: Vec<Block>,
+    /// The events, ascending.
+    pub events: Vec<Event>,
+    /// The height the chain calls final; it counts as far as the cursor reaches.
+    pub final_block: u64,
+}
+
+/// A wallet's pool, and the block it is true at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wallet {
+    /// What the pool holds.
+    pub balance: MicroUsdc,
+    /// The block it holds it at: the cursor's.
+    pub at: Block,
+}
+
+/// An event as one wallet sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WalletEvent {
+    /// The event.
+    pub event: Event,
+    /// Which side of it the wallet is on.
+    pub side: Side,
+    /// The block it stands in.
+    pub block: Block,
+    /// The settled session's UUID, where the session is registered.
+    pub session: Option<Uuid>,
+}
+
+/// What is known of a session's payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// What was registered, if anything was.
+    pub registered: Option<Session>,
+    /// The payment and its block, once the chain has it.
+    pub settled: Option<(Event, Block)>,
+}
+
+/// The one way to the tables.
+///
+/// Writing methods are atomic: when one returns an error, nothing was written. Reading methods each
+/// see one state of the ledger, that of one cursor.
+pub trait Store: Clone + Send + Sync + 'static {
+    /// How far the ledger has come.
+    fn cursor(&self) -> impl Future<Output = Result<Cursor, StoreError>> + Send;
+
+    /// The kept block of that height, if it is kept.
+    fn block(&self, number: u64) -> impl Future<Output = Result<Option<Block>, StoreError>> + Send;
+
+    /// Appends `batch`, which follows the block `after`, and moves the cursor with it.
+    ///
+    /// Refused with [`StoreError::CursorMoved`] when the cursor is no longer at `after`.
+    fn commit(
+        &self,
+        after: Block,
+        batch: Batch,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Raises the final height to `final_block`, or to the cursor where that is lower, and forgets the
+    /// blocks that no rollback can need any more.
+    fn finalize(&self, final_block: u64) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Takes back every block above `to`, which must be kept and not below the final height.
+    /// Returns how many events went.
+    fn rollback(&self, to: u64) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// The pool of `account`.
+    fn wallet(&self, account: Address) -> impl Future<Output = Result<Wallet, StoreError>> + Send;
+
+    /// The newest `limit` events of `account`, both sides of settlements, newest first; only those
+    /// older than `before` where it is given.
+    fn wallet_events(
+        &self,
+        account: Address,
+        before: Option<EventId>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<WalletEvent>, StoreError>> + Send;
+
+    /// What is known of a session's payment.
+    fn session(
+        &self,
+        session: SessionId,
+    ) -> impl Future<Output = Result<SessionRecord, StoreError>> + Send;
+
+    /// The holder of the key with that SHA-256, if there is one.
+    fn api_key(
+        &self,
+        key_hash: [u8; 32],
+    ) -> impl Future<Output = Result<Option<ApiKey>, StoreError>> + Send;
+
+    /// Enters a workspace.
+    fn add_workspace(
+        &self,
+        workspace: NewWorkspace,
+    ) -> impl Future<Output = Result<Workspace, StoreError>> + Send;
+
+    /// Enters a key of a workspace.
+    fn add_api_key(&self, key: NewApiKey) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Enters a session. Entering the same one again is harmless; entering a different one under
+    /// the same UUID is a [`StoreError::Conflict`].
+    fn register_session(
+        &self,
+        session: NewSession,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}

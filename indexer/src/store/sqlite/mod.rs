@@ -1,0 +1,104 @@
+//! The SQLite store: one file in WAL mode, one connection that writes, others that only read and never
+//! wait for it.
+
+mod columns;
+mod ledger;
+mod open;
+mod reads;
+mod registry;
+
+#[cfg(test)]
+mod tests;
+
+use super::{
+    ApiKey, Batch, Cursor, NewApiKey, NewSession, NewWorkspace, SessionRecord, Store, StoreError,
+    Wallet, WalletEvent, Workspace,
+};
+use crate::ledger::{Block, EventId};
+use alloy::primitives::Address;
+use luxxon_bindings::SessionId;
+use sqlx::SqlitePool;
+
+/// The store in one SQLite file. Clones share its connections.
+#[derive(Clone, Debug)]
+pub struct SqliteStore {
+    /// One connection; every transaction on it begins as a writer (`BEGIN IMMEDIATE`), so none fails
+    /// half-way because another process wrote in between.
+    writer: SqlitePool,
+    /// Connections opened read-only.
+    readers: SqlitePool,
+}
+
+impl Store for SqliteStore {
+    async fn cursor(&self) -> Result<Cursor, StoreError> {
+        reads::cursor(&mut *self.readers.acquire().await?).await
+    }
+
+    async fn block(&self, number: u64) -> Result<Option<Block>, StoreError> {
+        reads::block(&mut *self.readers.acquire().await?, number).await
+    }
+
+    async fn commit(&self, after: Block, batch: Batch) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        ledger::commit(&mut tx, after, &batch).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn finalize(&self, final_block: u64) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        ledger::finalize(&mut tx, final_block).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn rollback(&self, to: u64) -> Result<u64, StoreError> {
+        let mut tx = self.write().await?;
+        let events = ledger::rollback(&mut tx, to).await?;
+        tx.commit().await?;
+        Ok(events)
+    }
+
+    async fn wallet(&self, account: Address) -> Result<Wallet, StoreError> {
+        reads::wallet(&mut *self.readers.acquire().await?, account).await
+    }
+
+    async fn wallet_events(
+        &self,
+        account: Address,
+        before: Option<EventId>,
+        limit: u32,
+    ) -> Result<Vec<WalletEvent>, StoreError> {
+        reads::wallet_events(&mut *self.readers.acquire().await?, account, before, limit).await
+    }
+
+    async fn session(&self, session: SessionId) -> Result<SessionRecord, StoreError> {
+        let mut tx = self.readers.begin().await?;
+        Ok(SessionRecord {
+            registered: registry::session(&mut tx, session).await?,
+            settled: reads::settled(&mut tx, session).await?,
+        })
+    }
+
+    async fn api_key(&self, key_hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError> {
+        registry::api_key(&mut *self.readers.acquire().await?, key_hash).await
+    }
+
+    async fn add_workspace(&self, workspace: NewWorkspace) -> Result<Workspace, StoreError> {
+        registry::add_workspace(&mut *self.writer.acquire().await?, workspace).await
+    }
+
+    async fn add_api_key(&self, key: NewApiKey) -> Result<(), StoreError> {
+        registry::add_api_key(&mut *self.writer.acquire().await?, &key).await
+    }
+
+    async fn register_session(&self, session: NewSession) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        registry::register_session(&mut tx, &session).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+impl SqliteStore {
+    async fn write(&self) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>, StoreError> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+}

@@ -1,0 +1,207 @@
+//! Opening a database: what is there is looked at before anything is written.
+
+use super::{SqliteStore, columns, columns::integer};
+use crate::{
+    ledger::Block,
+    store::{Pins, StoreError},
+};
+use sqlx::{
+    ConnectOptions, Connection, SqliteConnection, SqlitePool,
+    migrate::Migrator,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use std::{path::Path, time::Duration};
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// How long a writer waits for another process's transaction (a key being entered from a shell).
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connections for reading. Reads are short and the machine's cores bound them, not this.
+const READERS: u32 = 4;
+
+impl SqliteStore {
+    /// Says whether the file at `path` can be followed from `pins` on, and writes nothing.
+    ///
+    /// A file that does not exist or is empty can. One of a newer version, of another program or of
+    /// another deployment cannot, and the error says which.
+    pub async fn check(path: &Path, pins: &Pins) -> Result<(), StoreError> {
+        if path.metadata().is_ok_and(|metadata| metadata.len() > 0) {
+            let mut connection = read_only(path).connect().await.map_err(|e| foreign(path, &e))?;
+            let outcome = check_contents(&mut connection, path, pins).await;
+            connection.close().await?;
+            outcome?;
+        }
+        Ok(())
+    }
+
+    /// Opens the file at `path`, makes or updates its schema, and pins it to `pins`.
+    ///
+    /// `first` is where a new ledger begins: the block before the deployment.
+    pub async fn open(path: &Path, pins: &Pins, first: Block) -> Result<Self, StoreError> {
+        Self::check(path, pins).await?;
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(read_write(path).create_if_missing(true))
+            .await?;
+        MIGRATIONS.run(&writer).await?;
+        pin(&writer, path, pins, first).await?;
+        Self::with_writer(path, writer).await
+    }
+
+    /// Opens a database that a daemon has already made, to enter workspaces, keys and sessions.
+    pub async fn open_existing(path: &Path) -> Result<Self, StoreError> {
+        let mut connection = read_only(path).connect().await.map_err(|e| foreign(path, &e))?;
+        let outcome = check_schema(&mut connection, path).await;
+        connection.close().await?;
+        outcome?;
+        let writer =
+            SqlitePoolOptions::new().max_connections(1).connect_with(read_write(path)).await?;
+        Self::with_writer(path, writer).await
+    }
+
+    /// Closes every connection and folds the write-ahead log into the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    async fn with_writer(path: &Path, writer: SqlitePool) -> Result<Self, StoreError> {
+        let readers =
+            SqlitePoolOptions::new().max_connections(READERS).connect_with(read_only(path)).await?;
+        Ok(Self { writer, readers })
+    }
+}
+
+fn read_write(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        // A commit that has returned survives a power cut.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+}
+
+fn read_only(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY_TIMEOUT)
+}
+
+fn foreign(path: &Path, error: &sqlx::Error) -> StoreError {
+    StoreError::ForeignFile { path: path.to_owned(), reason: error.to_string() }
+}
+
+async fn check_contents(
+    connection: &mut SqliteConnection,
+    path: &Path,
+    pins: &Pins,
+) -> Result<(), StoreError> {
+    if check_schema(connection, path).await?
+        && let Some(found) = pinned(connection).await?
+    {
+        compare(path, &found, pins)?;
+    }
+    Ok(())
+}
+
+/// Whether the file holds a schema; an error where it is not one of ours or too new.
+async fn check_schema(connection: &mut SqliteConnection, path: &Path) -> Result<bool, StoreError> {
+    let tables: Vec<String> =
+        sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'table'")
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(|error| foreign(path, &error))?;
+    if tables.is_empty() {
+        return Ok(false);
+    }
+    if !tables.iter().any(|name| name == MIGRATIONS.table_name.as_ref()) {
+        let reason = format!("it has other tables ({})", tables.join(", "));
+        return Err(StoreError::ForeignFile { path: path.to_owned(), reason });
+    }
+    let found: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
+        .fetch_one(&mut *connection)
+        .await?;
+    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default();
+    match found {
+        Some(found) if found > known => {
+            Err(StoreError::NewerSchema { path: path.to_owned(), found, known })
+        }
+        found => Ok(found.is_some()),
+    }
+}
+
+async fn pinned(connection: &mut SqliteConnection) -> Result<Option<Pins>, StoreError> {
+    let row = sqlx::query(
+        "SELECT chain_id, genesis_hash, settlement, usdc, code_hash, deploy_block FROM deployment",
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| {
+        Ok(Pins {
+            chain_id: columns::number(&row, "chain_id")?,
+            genesis_hash: columns::hash(&row, "genesis_hash")?,
+            deployment: crate::ledger::Deployment {
+                settlement: columns::address(&row, "settlement")?,
+                usdc: columns::address(&row, "usdc")?,
+            },
+            code_hash: columns::hash(&row, "code_hash")?,
+            deploy_block: columns::number(&row, "deploy_block")?,
+        })
+    })
+    .transpose()
+}
+
+fn compare(path: &Path, found: &Pins, asked: &Pins) -> Result<(), StoreError> {
+    let differs = |what, found: &dyn ToString, expected: &dyn ToString| {
+        let (found, expected) = (found.to_string(), expected.to_string());
+        if found == expected {
+            return Ok(());
+        }
+        Err(StoreError::OtherDeployment { path: path.to_owned(), what, found, expected })
+    };
+    let (from, to) = (&found.deployment, &asked.deployment);
+    differs("chain id", &found.chain_id, &asked.chain_id)?;
+    differs("the chain with genesis", &found.genesis_hash, &asked.genesis_hash)?;
+    differs("the settlement contract", &from.settlement, &to.settlement)?;
+    differs("the USDC", &from.usdc, &to.usdc)?;
+    differs("the contract code with hash", &found.code_hash, &asked.code_hash)?;
+    differs("the deployment of block", &found.deploy_block, &asked.deploy_block)
+}
+
+/// Writes the pins and the first cursor into a new database, in one transaction.
+async fn pin(
+    writer: &SqlitePool,
+    path: &Path,
+    pins: &Pins,
+    first: Block,
+) -> Result<(), StoreError> {
+    let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+    if let Some(found) = pinned(&mut tx).await? {
+        return compare(path, &found, pins);
+    }
+    sqlx::query(
+        "INSERT INTO deployment
+            (id, chain_id, genesis_hash, settlement, usdc, code_hash, deploy_block)
+         VALUES (1, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(integer("chain_id", pins.chain_id)?)
+    .bind(pins.genesis_hash.as_slice())
+    .bind(pins.deployment.settlement.as_slice())
+    .bind(pins.deployment.usdc.as_slice())
+    .bind(pins.code_hash.as_slice())
+    .bind(integer("deploy_block", pins.deploy_block)?)
+    .execute(&mut *tx)
+    .await?;
+    let number = integer("block_number", first.number)?;
+    sqlx::query("INSERT INTO blocks (number, hash, timestamp) VALUES (?, ?, ?)")
+        .bind(number)
+        .bind(first.hash.as_slice())
+        .bind(integer("timestamp", first.timestamp)?)
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query("INSERT INTO cursor (id, block_number, final_block) VALUES (1, ?1, ?1)")
+        .bind(number)
+        .execute(&mut *tx)
+        .await?;
+    Ok(tx.commit().await?)
+}

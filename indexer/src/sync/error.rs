@@ -1,0 +1,50 @@
+use crate::{chain::ChainError, ledger::DecodeError, store::StoreError};
+use alloy::primitives::B256;
+
+/// Why following the chain stopped short.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SyncError {
+    /// The node.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A log that cannot be.
+    #[error("block {block}, log {log_index}: {source}")]
+    Decode {
+        /// The log's block.
+        block: u64,
+        /// Its index there.
+        log_index: u32,
+        /// What is wrong with it.
+        source: DecodeError,
+    },
+    /// The node's chain parts from ours below what it had called final.
+    #[error(
+        "the node's chain parts from ours below block {final_block}, which was final: ours is \
+         {ours}, the node's is {theirs}. Is it a node of another chain, or was the chain reset?"
+    )]
+    FinalBlockReplaced {
+        /// The final height.
+        final_block: u64,
+        /// Our block's hash there.
+        ours: B256,
+        /// The node's.
+        theirs: B256,
+    },
+}
+
+impl SyncError {
+    /// Whether trying again may help. Otherwise something is wrong that only a person can put right, and
+    /// going on would serve wrong balances.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Chain(error) => error.is_retryable(),
+            Self::Store(error) => error.is_retryable(),
+            Self::Decode { .. } | Self::FinalBlockReplaced { .. } => false,
+        }
+    }
+}

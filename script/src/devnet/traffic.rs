@@ -1,0 +1,188 @@
+//! A small continuous traffic: a consumer that tops up, sessions that are settled, change taken home.
+
+use super::{Cast, Contracts};
+use alloy::{
+    network::Ethereum,
+    primitives::{B256, U256},
+    providers::PendingTransactionBuilder,
+};
+use eyre::{Result, WrapErr, eyre};
+use luxxon_bindings::{MicroUsdc, SessionId};
+use luxxon_indexer::{
+    ledger::meter,
+    store::{NewSession, SqliteStore, Store},
+};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// The platform's usual fee: 15 %.
+const PLATFORM_FEE_BPS: u16 = 1_500;
+
+/// What the consumer, or the relayer on its behalf, does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// The consumer adds to its pool.
+    Deposit(MicroUsdc),
+    /// The consumer takes from its pool.
+    Withdraw(MicroUsdc),
+    /// The relayer settles a session.
+    Settle {
+        /// µUSDC per second.
+        rate_per_second: MicroUsdc,
+        /// Seconds.
+        chargeable_seconds: u32,
+    },
+}
+
+/// The `step`th action with `pool` in the consumer's pool. Of every eight, one is a deposit of about 2 USDC,
+/// one a withdrawal, and six are sessions; whatever the pool cannot pay becomes a deposit.
+pub(super) fn plan(step: u64, pool: MicroUsdc) -> Action {
+    let deposit = Action::Deposit(MicroUsdc::new(2_000_000 + step % 10 * 12_345));
+    let (action, cost) = match step % 8 {
+        0 => return deposit,
+        5 => {
+            let amount = MicroUsdc::new(100_000 + step % 7 * 1_111);
+            (Action::Withdraw(amount), amount.get())
+        }
+        _ => {
+            let rate_per_second = MicroUsdc::new(1_000 + step % 5 * 111);
+            let chargeable_seconds = 30 + u32::try_from(step % 90).unwrap_or_default();
+            let cost = rate_per_second.get() * u64::from(chargeable_seconds);
+            (Action::Settle { rate_per_second, chargeable_seconds }, cost)
+        }
+    };
+    if cost <= pool.get() { action } else { deposit }
+}
+
+/// The traffic of one consumer workspace and one operator workspace.
+#[derive(Debug)]
+pub(super) struct Traffic {
+    pub(super) contracts: Contracts,
+    pub(super) cast: Cast,
+    pub(super) store: SqliteStore,
+    pub(super) consumer_workspace: Uuid,
+    pub(super) operator_workspace: Uuid,
+}
+
+/// What was sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
+    pub(super) tx_hash: B256,
+    pub(super) session: Option<Uuid>,
+}
+
+impl Traffic {
+    /// Allows the contract to take whatever is deposited later.
+    pub(super) async fn approve(&self) -> Result<Sent> {
+        let spender = *self.contracts.settlement.address();
+        let call = self.contracts.usdc.approve(spender, U256::MAX).from(self.cast.consumer);
+        Ok(sent(&call.send().await?, None))
+    }
+
+    /// Sends the `step`th action.
+    pub(super) async fn act(&self, step: u64) -> Result<Sent> {
+        let settlement = &self.contracts.settlement;
+        let consumer = self.cast.consumer;
+        let pool = MicroUsdc::try_from(settlement.deposits(consumer).call().await?)?;
+        match plan(step, pool) {
+            Action::Deposit(amount) => {
+                let call = settlement.deposit(amount.into()).from(consumer);
+                Ok(sent(&call.send().await.wrap_err("deposit")?, None))
+            }
+            Action::Withdraw(amount) => {
+                let call = settlement.withdraw(amount.into()).from(consumer);
+                Ok(sent(&call.send().await.wrap_err("withdraw")?, None))
+            }
+            Action::Settle { rate_per_second, chargeable_seconds } => {
+                self.settle(rate_per_second, chargeable_seconds).await
+            }
+        }
+    }
+
+    /// Registers a session that has just ended, and settles it.
+    async fn settle(&self, rate: MicroUsdc, seconds: u32) -> Result<Sent> {
+        let id = Uuid::new_v4();
+        let shares = meter::shares(rate, seconds, PLATFORM_FEE_BPS)
+            .ok_or_else(|| eyre!("a session that costs more than 64 bits hold"))?;
+        let session = NewSession {
+            id,
+            consumer_workspace: self.consumer_workspace,
+            operator_workspace: self.operator_workspace,
+            rate_per_second: rate,
+            chargeable_seconds: seconds,
+            platform_fee_bps: PLATFORM_FEE_BPS,
+        };
+        self.store.register_session(session).await?;
+        let call = self
+            .contracts
+            .settlement
+            .settleFromPool(
+                SessionId::of(id).0,
+                self.cast.consumer,
+                self.cast.operator,
+                rate.into(),
+                U256::from(seconds),
+                shares.to_amount.into(),
+                shares.fee_amount.into(),
+            )
+            .from(self.cast.relayer);
+        Ok(sent(&call.send().await.wrap_err("settleFromPool")?, Some(id)))
+    }
+
+    /// Goes on from `step`, an action a block, for ever. What fails is said and left behind: the chain may
+    /// be reorganised, paused or emptied under this traffic by whoever uses the devnet.
+    pub(super) async fn flow(self, mut step: u64, block_time: Duration) {
+        loop {
+            if let Err(error) = self.act(step).await {
+                eprintln!("traffic: {error:#}");
+            }
+            step += 1;
+            tokio::time::sleep(block_time).await;
+        }
+    }
+}
+
+fn sent(pending: &PendingTransactionBuilder<Ethereum>, session: Option<Uuid>) -> Sent {
+    Sent { tx_hash: *pending.tx_hash(), session }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pool_is_never_overdrawn_and_every_action_occurs() {
+        let (mut pool, mut deposits, mut withdrawals, mut settlements) = (0, 0, 0, 0);
+        for step in 0..10_000 {
+            match plan(step, MicroUsdc::new(pool)) {
+                Action::Deposit(amount) => {
+                    pool += amount.get();
+                    deposits += 1;
+                }
+                Action::Withdraw(amount) => {
+                    pool = pool.checked_sub(amount.get()).unwrap();
+                    withdrawals += 1;
+                }
+                Action::Settle { rate_per_second, chargeable_seconds } => {
+                    let shares =
+                        meter::shares(rate_per_second, chargeable_seconds, PLATFORM_FEE_BPS);
+                    let shares = shares.unwrap();
+                    pool =
+                        pool.checked_sub(shares.to_amount.get() + shares.fee_amount.get()).unwrap();
+                    settlements += 1;
+                }
+            }
+        }
+        assert!(deposits >= 1_250, "{deposits}");
+        assert!(withdrawals > 1_000, "{withdrawals}");
+        assert!(settlements > 7_000, "{settlements}");
+        assert!(pool < 10_000_000_000, "{pool}");
+    }
+
+    #[test]
+    fn an_empty_pool_is_filled_first() {
+        for step in 0..8 {
+            assert!(matches!(plan(step, MicroUsdc::ZERO), Action::Deposit(_)));
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Tests of the whole system on anvil; see the files under `tests/`.
