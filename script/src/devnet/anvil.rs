@@ -5,6 +5,7 @@ use crate::{
 use alloy::{
     primitives::{Address, B256},
     providers::{Provider, ProviderBuilder, RootProvider},
+    transports::http::reqwest,
 };
 use eyre::{Result, WrapErr, bail, ensure, eyre};
 use rustix::process::Signal;
@@ -88,12 +89,13 @@ impl Anvil {
 
     /// A provider that leaves nonces, gas and signing to anvil, which holds its accounts' keys. So any
     /// number of senders can use one account at once.
-    #[must_use]
-    pub fn provider(&self) -> RootProvider {
-        let provider =
-            ProviderBuilder::new().disable_recommended_fillers().connect_http(self.url.clone());
+    pub fn provider(&self) -> Result<RootProvider> {
+        let http = reqwest::Client::builder().timeout(LONGEST_REQUEST).build()?;
+        let provider = ProviderBuilder::new()
+            .disable_recommended_fillers()
+            .connect_reqwest(http, self.url.clone());
         provider.client().set_poll_interval(POLL_INTERVAL);
-        provider
+        Ok(provider)
     }
 
     /// Resolves when anvil has ended by itself.
@@ -109,6 +111,9 @@ impl Anvil {
 
 /// A release build of anvil listens after some 50 ms.
 const LONGEST_START: Duration = Duration::from_secs(30);
+
+/// How long anvil may take to answer anything.
+const LONGEST_REQUEST: Duration = Duration::from_secs(30);
 
 /// How often to ask a chain on this machine for a receipt.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);

@@ -52,7 +52,7 @@ pub struct DevnetArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 2.0, value_parser = block_time)]
     pub block_time: f64,
 
-    /// Keep the indexer's database there; a new chain needs a new file. By default it is a temporary one
+    /// Keep the indexer's database there, in a new file. By default it is a temporary one
     #[arg(long, value_name = "PATH")]
     pub db: Option<PathBuf>,
 
@@ -75,8 +75,9 @@ const MINTED: MicroUsdc = MicroUsdc::new(1_000_000_000_000);
 /// How long the indexer may take to see the blocks made while starting.
 const LONGEST_CATCH_UP: Duration = Duration::from_secs(30);
 
-/// An indexer that died this soon after it started would only die again.
-const SHORTEST_LIFE: Duration = Duration::from_secs(5);
+/// An indexer that dies this soon after it started, this often in a row, would only die again.
+const SHORT_LIFE: Duration = Duration::from_secs(5);
+const MOST_SHORT_LIVES: u32 = 3;
 
 /// Runs the devnet until SIGINT, SIGTERM or SIGHUP, or until one of its parts ends.
 pub fn run(args: &DevnetArgs) -> Result<()> {
@@ -139,6 +140,14 @@ struct Devnet {
 
 impl Devnet {
     async fn start(args: &DevnetArgs) -> Result<Self> {
+        if let Some(path) = &args.db {
+            let taken = path.metadata().is_ok_and(|metadata| metadata.len() > 0);
+            ensure!(
+                !taken,
+                "{} exists: a devnet's chain is new each time, so its database must be (--db)",
+                path.display()
+            );
+        }
         say("starting anvil");
         let options = AnvilOptions {
             port: args.port,
@@ -146,7 +155,7 @@ impl Devnet {
             ..AnvilOptions::default()
         };
         let anvil = Anvil::start(&options).await?;
-        let provider = anvil.provider();
+        let provider = anvil.provider()?;
         let cast = Cast::of(&anvil)?;
         let chain_id = provider.get_chain_id().await?;
 
@@ -229,13 +238,16 @@ impl Devnet {
     /// Returns when a part has ended. An indexer that was killed is started again, as an operator's service
     /// manager would; one that was told to stop, or that gave up, ends the devnet.
     async fn supervise(&mut self) -> Result<()> {
+        let mut short_lives = 0;
         loop {
             tokio::select! {
                 status = self.anvil.ended() => return ended("anvil", status?),
                 status = self.indexer.ended() => {
                     let status = status?;
                     let killed = status.code().is_none() && !was_told_to_stop(status);
-                    if !killed || self.indexer_started.elapsed() < SHORTEST_LIFE {
+                    let short = self.indexer_started.elapsed() < SHORT_LIFE;
+                    short_lives = if short { short_lives + 1 } else { 0 };
+                    if !killed || short_lives == MOST_SHORT_LIVES {
                         return ended("the indexer", status);
                     }
                     say(&format!("the indexer died ({status}): starting it again"));

@@ -27,7 +27,7 @@ impl SqliteStore {
     /// another deployment cannot, and the error says which.
     pub async fn check(path: &Path, pins: &Pins) -> Result<(), StoreError> {
         if path.metadata().is_ok_and(|metadata| metadata.len() > 0) {
-            let mut connection = read_only(path).connect().await.map_err(|e| foreign(path, &e))?;
+            let mut connection = to_inspect(path).await?;
             let outcome = check_contents(&mut connection, path, pins).await;
             connection.close().await?;
             outcome?;
@@ -51,10 +51,13 @@ impl SqliteStore {
 
     /// Opens a database that a daemon has already made, to enter workspaces, keys and sessions.
     pub async fn open_existing(path: &Path) -> Result<Self, StoreError> {
-        let mut connection = read_only(path).connect().await.map_err(|e| foreign(path, &e))?;
+        let mut connection = to_inspect(path).await?;
         let outcome = check_schema(&mut connection, path).await;
         connection.close().await?;
-        outcome?;
+        if !outcome? {
+            let reason = "it is empty".to_owned();
+            return Err(StoreError::ForeignFile { path: path.to_owned(), reason });
+        }
         let writer =
             SqlitePoolOptions::new().max_connections(1).connect_with(read_write(path)).await?;
         Self::with_writer(path, writer).await
@@ -85,6 +88,16 @@ fn read_write(path: &Path) -> SqliteConnectOptions {
 
 fn read_only(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY_TIMEOUT)
+}
+
+/// A connection that leaves no trace. Even a reader of a database in WAL mode makes files beside it, unless
+/// it is told that nobody writes; and nobody does where there is no write-ahead log.
+async fn to_inspect(path: &Path) -> Result<SqliteConnection, StoreError> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let at_rest = !Path::new(&log).exists();
+    let connection = read_only(path).immutable(at_rest).connect().await;
+    connection.map_err(|error| foreign(path, &error))
 }
 
 fn foreign(path: &Path, error: &sqlx::Error) -> StoreError {

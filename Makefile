@@ -1,0 +1,48 @@
+# Everything a newcomer needs: `make devnet` and `make test`. The rest is for contributors.
+
+MAKEFLAGS += --no-print-directory
+FORGE = "$$(node script/tool.js forge)"
+NPM = node_modules/.package-lock.json
+
+.PHONY: help devnet test check smoke fmt artifacts
+
+help:
+	@echo 'make devnet      run the whole system on a local chain (ARGS="--json …": see make devnet ARGS=--help)'
+	@echo 'make test        all tests: contracts, artifacts, Rust, the whole system on anvil'
+	@echo 'make check       formatting, lints, documentation'
+	@echo 'make smoke       start a devnet as a user would, and compare what it serves with the chain'
+	@echo 'make fmt         format everything'
+	@echo 'make artifacts   compile the contracts into bindings/artifacts'
+
+# The last line replaces the shell, and cargo is not in between: whoever signals make signals the devnet.
+devnet: $(NPM)
+	@cargo build --workspace
+	@exec target/debug/luxxon devnet $(ARGS)
+
+test: $(NPM)
+	$(FORGE) test
+	cargo build --workspace
+	cargo test --workspace
+	cargo test --package luxxon-script --no-default-features --features compile
+
+check: $(NPM)
+	cargo fmt --check
+	$(FORGE) fmt --check
+	cargo clippy --workspace --all-targets -- --deny warnings
+	cargo clippy --package luxxon-script --all-targets --no-default-features --features compile -- --deny warnings
+	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps
+
+smoke:
+	tests/smoke
+
+fmt: $(NPM)
+	cargo fmt
+	$(FORGE) fmt
+
+artifacts: $(NPM)
+	cargo run --package luxxon-script --no-default-features --features compile -- compile
+
+# Standard output belongs to `make devnet ARGS=--json`.
+$(NPM): package.json package-lock.json
+	@npm ci >&2
+	@touch $@

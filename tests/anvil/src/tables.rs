@@ -1,0 +1,58 @@
+//! The ledger's tables as text, so that two databases can be compared row for row.
+
+use eyre::Result;
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions,
+};
+use std::path::Path;
+
+/// Every table of the ledger. The registry is what operators entered, and no part of it.
+const LEDGER: [&str; 5] = ["deployment", "cursor", "blocks", "events", "pools"];
+
+/// All rows of all ledger tables of the database at `path`, one a line, each table in its key's order.
+pub async fn dump(path: &Path) -> Result<String> {
+    let options = SqliteConnectOptions::new().filename(path).read_only(true);
+    let mut connection = options.connect().await?;
+    let mut text = String::new();
+    // One transaction: the tables of one moment.
+    let mut tx = connection.begin().await?;
+    for table in LEDGER {
+        for row in rows(&mut tx, table).await? {
+            text.push_str(&format!("{table} {row}\n"));
+        }
+    }
+    tx.commit().await?;
+    connection.close().await?;
+    Ok(text)
+}
+
+/// How many rows of `kind` (as `events.kind` counts them) the database at `path` has.
+pub async fn events_of_kind(path: &Path, kind: i64) -> Result<i64> {
+    let options = SqliteConnectOptions::new().filename(path).read_only(true);
+    let mut connection = options.connect().await?;
+    let count = sqlx::query_scalar("SELECT count(*) FROM events WHERE kind = ?")
+        .bind(kind)
+        .fetch_one(&mut connection)
+        .await?;
+    connection.close().await?;
+    Ok(count)
+}
+
+async fn rows(connection: &mut SqliteConnection, table: &str) -> Result<Vec<String>> {
+    let columns: Vec<String> =
+        sqlx::query_scalar("SELECT name FROM pragma_table_info(?) ORDER BY cid")
+            .bind(table)
+            .fetch_all(&mut *connection)
+            .await?;
+    let row: Vec<String> =
+        columns.iter().map(|column| format!("'{column}=' || quote({column})")).collect();
+    let order: Vec<String> = (1..=columns.len().min(2)).map(|column| column.to_string()).collect();
+    let list = columns.join(", ");
+    // The names come from the constant above and from the schema.
+    let sql = format!(
+        "SELECT {} FROM (SELECT {list} FROM {table} ORDER BY {})",
+        row.join(" || ' ' || "),
+        order.join(", ")
+    );
+    Ok(sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(connection).await?)
+}

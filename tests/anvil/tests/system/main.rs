@@ -1,0 +1,7 @@
+//! The whole system on a real chain: anvil, the contracts, the daemon and its API.
+
+mod balances;
+mod crash;
+mod devnet;
+mod reorg;
+mod startup;
