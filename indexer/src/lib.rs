@@ -11,3 +11,6 @@ pub mod key;
 pub mod ledger;
 pub mod store;
 pub mod sync;
+
+#[cfg(test)]
+mod testing;

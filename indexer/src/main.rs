@@ -1,24 +1,27 @@
 //! The indexer's daemon: wires node, sync, store and API together, and takes them down again.
 
 use clap::Parser;
-use eyre::{Result, WrapErr, eyre};
+use eyre::{Report, Result, WrapErr, eyre};
 use luxxon_indexer::{
     api,
     chain::{Identity, Node, identify},
     config::{Cli, Command, RunArgs},
     store::SqliteStore,
-    sync::Syncer,
+    sync::{SyncError, Syncer},
 };
 use std::{
+    convert::Infallible,
     env,
     future::IntoFuture,
     io::{IsTerminal, Write},
     process::ExitCode,
+    time::Duration,
 };
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
+    task::JoinHandle,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -49,66 +52,112 @@ fn start_log() -> Result<()> {
     Ok(())
 }
 
-/// Runs until a signal, or until the ledger cannot go on. Everything that can be wrong with the
-/// configuration is found before the database is touched.
+/// Runs until a signal, or until the ledger cannot go on.
 async fn run(args: RunArgs) -> Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-
-    let node = Node::new(args.rpc_url.parse().map_err(|error| eyre!(error))?)?;
-    let Identity { pins, first } =
-        identify(&node, args.chain_id, args.settlement, args.deploy_block).await?;
-    let config = args.public_config(pins.deployment.usdc).map_err(|error| eyre!(error))?;
-    SqliteStore::check(&args.db, &pins).await?;
-    let listener = TcpListener::bind(args.listen)
-        .await
-        .wrap_err_with(|| format!("cannot serve on {} (--listen)", args.listen))?;
-    let store = SqliteStore::open(&args.db, &pins, first).await?;
-
-    let build_sha = env::var("GIT_SHA").unwrap_or_else(|_| "dev".to_owned());
-    let router = api::router(store.clone(), config, &build_sha);
-    let (stop, stopped) = watch::channel(());
-    writeln!(std::io::stdout(), "http://{}/api/v1", listener.local_addr()?)?;
-    let mut server = tokio::spawn(
-        axum::serve(listener, router).with_graceful_shutdown(stopping(stopped)).into_future(),
-    );
-    let syncer = Syncer::new(node, store.clone(), pins.deployment);
-    let mut sync = tokio::spawn(syncer.follow(args.poll()));
-
+    let mut stop = StopSignals::listen()?;
+    let mut daemon = tokio::select! {
+        started = Daemon::start(args) => started?,
+        () = stop.received() => return Ok(()),
+    };
     let outcome = tokio::select! {
-        _ = interrupt.recv() => Ok(()),
-        _ = terminate.recv() => Ok(()),
-        end = &mut sync => match end {
-            Ok(Ok(never)) => match never {},
-            Ok(Err(error)) => Err(eyre!(error).wrap_err("the ledger cannot go on")),
-            Err(panic) => Err(eyre!(panic).wrap_err("the sync task died")),
-        },
-        end = &mut server => Err(match end {
-            Ok(Ok(())) => eyre!("the API stopped serving"),
-            Ok(Err(error)) => eyre!(error).wrap_err("the API stopped serving"),
-            Err(panic) => eyre!(panic).wrap_err("the API task died"),
-        }),
+        failure = daemon.failure() => Err(failure),
+        () = stop.received() => Ok(()),
     };
     tracing::info!("stopping");
-    sync.abort();
-    drop(stop);
-    if !server.is_finished() {
-        drain(server).await;
-    }
-    store.close().await;
+    daemon.stop().await;
     outcome
 }
 
-/// Resolves when the sender is dropped.
-async fn stopping(mut stopped: watch::Receiver<()>) {
-    while stopped.changed().await.is_ok() {}
+/// The signals that end the daemon in good order.
+struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
 }
 
-/// Lets requests that are being answered finish, but not for ever: a client that keeps its connection
-/// open must not keep the daemon.
-async fn drain<T>(mut server: tokio::task::JoinHandle<T>) {
-    const LONGEST: std::time::Duration = std::time::Duration::from_secs(5);
-    if tokio::time::timeout(LONGEST, &mut server).await.is_err() {
-        server.abort();
+impl StopSignals {
+    fn listen() -> Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
     }
+
+    async fn received(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// The parts that run side by side.
+struct Daemon {
+    store: SqliteStore,
+    sync: JoinHandle<Result<Infallible, SyncError>>,
+    server: JoinHandle<std::io::Result<()>>,
+    /// Dropped to let the server finish.
+    serving: watch::Sender<()>,
+}
+
+impl Daemon {
+    /// Everything that can be wrong with the configuration is found before the database is touched.
+    async fn start(args: RunArgs) -> Result<Self> {
+        let node = Node::new(args.rpc_url.parse().map_err(|error| eyre!(error))?)?;
+        let Identity { pins, first } =
+            identify(&node, args.chain_id, args.settlement, args.deploy_block).await?;
+        let config = args.public_config(pins.deployment.usdc).map_err(|error| eyre!(error))?;
+        SqliteStore::check(&args.db, &pins).await?;
+        let listener = TcpListener::bind(args.listen)
+            .await
+            .wrap_err_with(|| format!("cannot serve on {} (--listen)", args.listen))?;
+        let store = SqliteStore::open(&args.db, &pins, first).await?;
+
+        let build_sha = env::var("GIT_SHA").unwrap_or_else(|_| "dev".to_owned());
+        let router = api::router(store.clone(), config, &build_sha);
+        let (serving, stopped) = watch::channel(());
+        writeln!(std::io::stdout(), "http://{}/api/v1", listener.local_addr()?)?;
+        let server = axum::serve(listener, router).with_graceful_shutdown(dropped(stopped));
+        let syncer = Syncer::new(node, store.clone(), pins.deployment);
+        Ok(Self {
+            store,
+            sync: tokio::spawn(syncer.follow(args.poll())),
+            server: tokio::spawn(server.into_future()),
+            serving,
+        })
+    }
+
+    /// Resolves when a part has ended, which none does by itself while all is well.
+    async fn failure(&mut self) -> Report {
+        tokio::select! {
+            end = &mut self.sync => match end {
+                Ok(Ok(never)) => match never {},
+                Ok(Err(error)) => Report::from(error).wrap_err("the ledger cannot go on"),
+                Err(panic) => Report::from(panic).wrap_err("the sync task died"),
+            },
+            end = &mut self.server => match end {
+                Ok(Ok(())) => eyre!("the API stopped serving"),
+                Ok(Err(error)) => Report::from(error).wrap_err("the API stopped serving"),
+                Err(panic) => Report::from(panic).wrap_err("the API task died"),
+            },
+        }
+    }
+
+    /// Requests that are being answered may finish, but not for ever: a client that keeps its connection
+    /// open must not keep the daemon.
+    async fn stop(self) {
+        const LONGEST_DRAIN: Duration = Duration::from_secs(5);
+        let Self { store, sync, mut server, serving } = self;
+        sync.abort();
+        drop(serving);
+        if !server.is_finished() && tokio::time::timeout(LONGEST_DRAIN, &mut server).await.is_err()
+        {
+            server.abort();
+        }
+        store.close().await;
+    }
+}
+
+/// Resolves when the sender is dropped.
+async fn dropped(mut receiver: watch::Receiver<()>) {
+    while receiver.changed().await.is_ok() {}
 }

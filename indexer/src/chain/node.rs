@@ -151,14 +151,7 @@ impl Node {
     pub async fn header(&self, number: u64) -> Result<Option<Header>, ChainError> {
         let header: Option<RpcHeader> =
             self.call("eth_getBlockByNumber", (hex(number), false)).await?;
-        let header = header.map(Header::from);
-        match header {
-            Some(header) if header.number != number => Err(ChainError::Inconsistent(format!(
-                "asked for block {number}, answered {}",
-                header.number
-            ))),
-            header => Ok(header),
-        }
+        at_height(number, header.map(Header::from))
     }
 
     /// The logs of one block, by its hash; the same batch makes the node show that it knows the block.
@@ -202,8 +195,10 @@ impl Node {
         let first = self.queue_header(&mut batch, hex(from))?;
         let last = self.queue_header(&mut batch, hex(to))?;
         self.send(batch).await?;
-        let first = self.header_of(first).await?.ok_or(ChainError::UnknownBlock(from))?;
-        let last = self.header_of(last).await?.ok_or(ChainError::UnknownBlock(to))?;
+        let first = at_height(from, self.header_of(first).await?)?;
+        let last = at_height(to, self.header_of(last).await?)?;
+        let first = first.ok_or(ChainError::UnknownBlock(from))?;
+        let last = last.ok_or(ChainError::UnknownBlock(to))?;
         let mut answer = self.answer(settlement, "eth_getLogs").await?;
         answer.extend(self.answer(approvals, "eth_getLogs").await?);
         let collected = collect(answer, &first, &last)?;
@@ -294,6 +289,17 @@ fn filters(deployment: &Deployment) -> [Filter; 2] {
             .event_signature(Approval::SIGNATURE_HASH)
             .topic2(deployment.settlement),
     ]
+}
+
+/// What the node answered when it was asked for the header at `number`.
+fn at_height(number: u64, header: Option<Header>) -> Result<Option<Header>, ChainError> {
+    match header {
+        Some(header) if header.number != number => Err(ChainError::Inconsistent(format!(
+            "asked for block {number}, answered {}",
+            header.number
+        ))),
+        header => Ok(header),
+    }
 }
 
 fn hex(number: u64) -> String {

@@ -127,7 +127,9 @@ async fn check_schema(connection: &mut SqliteConnection, path: &Path) -> Result<
     if tables.is_empty() {
         return Ok(false);
     }
-    if !tables.iter().any(|name| name == MIGRATIONS.table_name.as_ref()) {
+    let has = |table: &str| tables.iter().any(|name| name == table);
+    // Other programs keep their migrations under the same name; only ours make a deployment.
+    if !has(&MIGRATIONS.table_name) || (tables.len() > 1 && !has("deployment")) {
         let reason = format!("it has other tables ({})", tables.join(", "));
         return Err(StoreError::ForeignFile { path: path.to_owned(), reason });
     }

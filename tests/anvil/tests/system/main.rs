@@ -3,5 +3,6 @@
 mod balances;
 mod crash;
 mod devnet;
+mod docs;
 mod reorg;
 mod startup;

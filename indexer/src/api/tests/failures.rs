@@ -1,0 +1,141 @@
+//! When the store fails, or the code does.
+
+use super::{Answer, Server, get, get_without_key, public_config};
+use crate::{
+    api::router,
+    ledger::{Block, EventId},
+    store::{
+        ApiKey, Batch, Cursor, NewApiKey, NewSession, NewWorkspace, SessionRecord, Store,
+        StoreError, Wallet, WalletEvent, Workspace,
+    },
+    testing::CONSUMER,
+};
+use alloy::primitives::Address;
+use luxxon_bindings::SessionId;
+use uuid::Uuid;
+
+const GUARDED: [&str; 3] =
+    ["/wallet", "/wallet/events", "/settlements/b1e2f3a4-5b6c-7d8e-9f0a-1b2c3d4e5f6a"];
+
+/// Neither what failed nor where: only that it may be tried again.
+fn database_unavailable(answer: Answer) {
+    answer.refused(503, "DATABASE_ERROR", "Database unavailable", None);
+}
+
+#[tokio::test]
+async fn a_closed_store_is_an_unavailable_database() {
+    let server = Server::start().await;
+    server.store.close().await;
+    for path in GUARDED {
+        database_unavailable(server.get(path, &server.consumer).await);
+    }
+    for path in ["/health", "/config"] {
+        get_without_key(&server.router, path).await.data();
+    }
+}
+
+/// How a store fails once it has recognised the key.
+#[derive(Clone, Copy, Debug)]
+enum Failure {
+    Error,
+    PanicWithText,
+    PanicWithFormattedText,
+    PanicWithAnythingElse,
+}
+
+/// What must not leave the process.
+const SECRET: &str = "SELECT secret FROM /var/lib/ledger.db";
+
+#[derive(Clone, Debug)]
+struct Failing(Failure);
+
+impl Failing {
+    fn fail<T>(&self) -> Result<T, StoreError> {
+        match self.0 {
+            Failure::Error => Err(StoreError::Damaged(SECRET.to_owned())),
+            Failure::PanicWithText => panic!("SELECT secret FROM /var/lib/ledger.db"),
+            Failure::PanicWithFormattedText => panic!("{SECRET}"),
+            Failure::PanicWithAnythingElse => std::panic::panic_any(SECRET.len()),
+        }
+    }
+}
+
+impl Store for Failing {
+    async fn cursor(&self) -> Result<Cursor, StoreError> {
+        self.fail()
+    }
+
+    async fn block(&self, _: u64) -> Result<Option<Block>, StoreError> {
+        self.fail()
+    }
+
+    async fn commit(&self, _: Block, _: Batch) -> Result<(), StoreError> {
+        self.fail()
+    }
+
+    async fn finalize(&self, _: u64) -> Result<(), StoreError> {
+        self.fail()
+    }
+
+    async fn rollback(&self, _: u64) -> Result<u64, StoreError> {
+        self.fail()
+    }
+
+    async fn wallet(&self, _: Address) -> Result<Wallet, StoreError> {
+        self.fail()
+    }
+
+    async fn wallet_events(
+        &self,
+        _: Address,
+        _: Option<EventId>,
+        _: u32,
+    ) -> Result<Vec<WalletEvent>, StoreError> {
+        self.fail()
+    }
+
+    async fn session(&self, _: SessionId) -> Result<SessionRecord, StoreError> {
+        self.fail()
+    }
+
+    async fn api_key(&self, _: [u8; 32]) -> Result<Option<ApiKey>, StoreError> {
+        let (id, workspace) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let scopes = super::ALL_SCOPES.to_vec();
+        Ok(Some(ApiKey { id, workspace, wallet: CONSUMER, scopes }))
+    }
+
+    async fn add_workspace(&self, _: NewWorkspace) -> Result<Workspace, StoreError> {
+        self.fail()
+    }
+
+    async fn add_api_key(&self, _: NewApiKey) -> Result<(), StoreError> {
+        self.fail()
+    }
+
+    async fn register_session(&self, _: NewSession) -> Result<(), StoreError> {
+        self.fail()
+    }
+}
+
+async fn ask_failing(failure: Failure, path: &str) -> Answer {
+    get(&router(Failing(failure), public_config(), "dev"), path, "lxxn_test_abc123_any").await
+}
+
+#[tokio::test]
+async fn an_error_of_the_store_keeps_its_reason_to_itself() {
+    for path in GUARDED {
+        database_unavailable(ask_failing(Failure::Error, path).await);
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_an_answer_and_keeps_its_reason_to_itself() {
+    for failure in
+        [Failure::PanicWithText, Failure::PanicWithFormattedText, Failure::PanicWithAnythingElse]
+    {
+        for path in GUARDED {
+            let answer = ask_failing(failure, path).await;
+            answer.refused(500, "INTERNAL_SERVER_ERROR", "Unexpected error", None);
+        }
+    }
+}

@@ -1,0 +1,270 @@
+use super::dump;
+use crate::{
+    ledger::{Block, Change, Event, Settlement, Side},
+    store::{Batch, Cursor, SqliteStore, Store, StoreError, Wallet, WalletEvent},
+    testing::{
+        CONSUMER, OPERATOR, STRANGER, approval, block, db_path, deposit, event, first, forked,
+        new_store, one_block, pins, settle, take, withdrawal,
+    },
+};
+use alloy::primitives::U256;
+use luxxon_bindings::{MicroUsdc, SessionId};
+use uuid::Uuid;
+
+const SESSION: Uuid = Uuid::from_u128(1);
+const OTHER_SESSION: Uuid = Uuid::from_u128(2);
+/// The most a signed 64-bit column holds.
+const MOST: u64 = i64::MAX as u64;
+
+async fn balance(store: &SqliteStore, account: alloy::primitives::Address) -> u64 {
+    store.wallet(account).await.unwrap().balance.get()
+}
+
+#[tokio::test]
+async fn a_new_database_begins_at_the_block_before_the_deployment() {
+    let (_directory, store) = new_store().await;
+    let begin = Cursor { block: first(), final_block: 99 };
+    assert_eq!(store.cursor().await.unwrap(), begin);
+    assert_eq!(store.block(99).await.unwrap(), Some(first()));
+    assert_eq!(store.block(100).await.unwrap(), None);
+    let empty = Wallet { balance: MicroUsdc::ZERO, at: first() };
+    assert_eq!(store.wallet(CONSUMER).await.unwrap(), empty);
+    assert_eq!(store.wallet_events(CONSUMER, None, 10).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_commit_moves_cursor_rows_and_pools_together() {
+    let (_directory, store) = new_store().await;
+    let events = vec![
+        event(101, 4, deposit(CONSUMER, 10_000)),
+        event(103, 0, settle(SESSION, CONSUMER, OPERATOR, 4_250, 750)),
+        event(103, 7, withdrawal(CONSUMER, 1_000)),
+    ];
+    let blocks = vec![block(101), block(103), block(105)];
+    store.commit(first(), Batch { blocks, events, final_block: 0 }).await.unwrap();
+
+    let cursor = Cursor { block: block(105), final_block: 99 };
+    assert_eq!(store.cursor().await.unwrap(), cursor);
+    let wallet = Wallet { balance: MicroUsdc::new(4_000), at: block(105) };
+    assert_eq!(store.wallet(CONSUMER).await.unwrap(), wallet);
+    assert_eq!(balance(&store, OPERATOR).await, 0, "an operator is paid outside the pools");
+    let dump = dump(&store).await;
+    assert_eq!(dump["pools"].len(), 1);
+    assert_eq!(dump["events"].len(), 3);
+    assert_eq!(dump["blocks"].len(), 4);
+    assert_eq!(store.block(103).await.unwrap(), Some(block(103)));
+    assert_eq!(store.block(102).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_deposit_paid_by_another_wallet_is_its_accounts_alone() {
+    let (_directory, store) = new_store().await;
+    let amount = MicroUsdc::new(7);
+    take(&store, block(100), [Change::Deposit { account: CONSUMER, payer: STRANGER, amount }])
+        .await;
+    assert_eq!(balance(&store, CONSUMER).await, 7);
+    assert_eq!(balance(&store, STRANGER).await, 0);
+    assert_eq!(store.wallet_events(STRANGER, None, 10).await.unwrap(), []);
+    assert_eq!(store.wallet_events(CONSUMER, None, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn every_kind_of_event_reads_back_as_it_was_written() {
+    let (_directory, store) = new_store().await;
+    // Distinct values in every field, so that no two columns can change places unseen.
+    let settlement = Settlement {
+        session: SessionId::of(SESSION),
+        from: CONSUMER,
+        to: OPERATOR,
+        to_amount: MicroUsdc::new(11),
+        fee_amount: MicroUsdc::new(2),
+        gross: MicroUsdc::new(13),
+        rate_per_second: MicroUsdc::new(17),
+        chargeable_seconds: u32::MAX,
+    };
+    let amount = MicroUsdc::new(MOST);
+    let changes = [
+        Change::Deposit { account: CONSUMER, payer: STRANGER, amount },
+        Change::Settle(settlement),
+        withdrawal(CONSUMER, 19),
+        approval(CONSUMER, U256::MAX),
+        approval(CONSUMER, U256::from(1) << 255),
+        approval(CONSUMER, U256::ZERO),
+    ];
+    let batch = one_block(block(100), changes);
+    let events = batch.events.clone();
+    store.commit(first(), batch).await.unwrap();
+
+    let seen = |event: &Event| WalletEvent {
+        event: event.clone(),
+        side: Side::Account,
+        block: block(100),
+        session: None,
+    };
+    let newest_first: Vec<_> = events.iter().rev().map(seen).collect();
+    assert_eq!(store.wallet_events(CONSUMER, None, 10).await.unwrap(), newest_first);
+    let record = store.session(SessionId::of(SESSION)).await.unwrap();
+    assert_eq!(record.settled, Some((events[1].clone(), block(100))));
+    assert_eq!(record.registered, None);
+}
+
+#[tokio::test]
+async fn a_commit_is_refused_when_the_cursor_is_not_where_the_batch_begins() {
+    let (_directory, store) = new_store().await;
+    take(&store, block(100), [deposit(CONSUMER, 5)]).await;
+    let before = dump(&store).await;
+    let other_time = Block { timestamp: 0, ..block(100) };
+    for after in [first(), block(101), forked(100, 1), other_time] {
+        let error = store.commit(after, one_block(block(101), [])).await.unwrap_err();
+        let StoreError::CursorMoved { expected, found } = error else { panic!("{error}") };
+        assert_eq!((expected, found), (after.number, 100));
+        assert!(!error.is_retryable());
+    }
+    assert_eq!(dump(&store).await, before);
+}
+
+#[tokio::test]
+async fn the_same_batch_twice_counts_once() {
+    let (_directory, store) = new_store().await;
+    let batch = one_block(block(100), [deposit(CONSUMER, 5)]);
+    store.commit(first(), batch.clone()).await.unwrap();
+    let again = store.commit(first(), batch).await.unwrap_err();
+    assert!(matches!(again, StoreError::CursorMoved { .. }), "{again}");
+    assert_eq!(balance(&store, CONSUMER).await, 5);
+}
+
+#[tokio::test]
+async fn of_two_indexers_on_one_file_the_slower_one_is_refused() {
+    let (directory, store) = new_store().await;
+    let other = SqliteStore::open(&db_path(&directory), &pins(), first()).await.unwrap();
+    let batch = one_block(block(100), [deposit(CONSUMER, 5)]);
+    store.commit(first(), batch.clone()).await.unwrap();
+    let slower = other.commit(first(), batch).await.unwrap_err();
+    assert!(matches!(slower, StoreError::CursorMoved { expected: 99, found: 100 }), "{slower}");
+    assert_eq!(balance(&other, CONSUMER).await, 5);
+}
+
+/// Why a batch is refused.
+#[derive(Clone, Copy)]
+enum Refusal {
+    /// The pools cannot have it.
+    Pools,
+    /// A table cannot have it, with SQLite's words for the constraint.
+    Constraint(&'static str),
+    /// This column cannot hold it.
+    TooLarge(&'static str),
+}
+
+impl Refusal {
+    fn is(self, error: &StoreError) -> bool {
+        match (self, error) {
+            (Self::Pools, StoreError::Pool(_)) => true,
+            (Self::Constraint(words), StoreError::Database(error)) => {
+                error.to_string().contains(words)
+            }
+            (Self::TooLarge(column), StoreError::TooLarge { column: found, .. }) => {
+                column == *found
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Blocks 101 that cannot follow a block in which [`CONSUMER`] deposited 5,000 and paid 1,000 for
+/// [`SESSION`]. What is possible in them stands before what is not.
+fn impossible_blocks() -> Vec<(&'static str, Refusal, Vec<Change>)> {
+    let pays = |session, to, fee| settle(session, CONSUMER, OPERATOR, to, fee);
+    let Change::Settle(honest) = pays(OTHER_SESSION, 10, 1) else { unreachable!() };
+    let does_not_add_up = Change::Settle(Settlement { gross: MicroUsdc::new(12), ..honest });
+    let rate_per_second = MicroUsdc::new(MOST + 1);
+    let dear = Change::Settle(Settlement { rate_per_second, ..honest });
+    let rich = || deposit(CONSUMER, 1_000);
+    let paid_twice = Refusal::Constraint("UNIQUE constraint failed: events.session_id");
+    let not_whole = Refusal::Constraint("CHECK constraint failed: kind <> 3 OR amount =");
+    vec![
+        ("a withdrawal above the pool", Refusal::Pools, vec![rich(), withdrawal(CONSUMER, 5_001)]),
+        ("a withdrawal from no pool", Refusal::Pools, vec![rich(), withdrawal(STRANGER, 1)]),
+        ("a payment above the pool", Refusal::Pools, vec![rich(), pays(OTHER_SESSION, 5_000, 1)]),
+        ("a pool past 64 bits", Refusal::Pools, vec![deposit(STRANGER, MOST); 3]),
+        ("a second payment of a session", paid_twice, vec![rich(), pays(SESSION, 1, 0)]),
+        ("two payments of a session", paid_twice, vec![pays(OTHER_SESSION, 1, 0); 2]),
+        ("parts that are not the whole", not_whole, vec![rich(), does_not_add_up]),
+        (
+            "an amount past its column",
+            Refusal::TooLarge("amount"),
+            vec![rich(), deposit(STRANGER, MOST + 1)],
+        ),
+        ("a rate past its column", Refusal::TooLarge("rate_per_second"), vec![rich(), dear]),
+        ("a pool past its column", Refusal::TooLarge("balance"), vec![deposit(CONSUMER, MOST)]),
+    ]
+}
+
+/// Batches whose blocks and events do not belong together.
+fn impossible_batches() -> Vec<(&'static str, Refusal, Batch)> {
+    let broken = |break_it: fn(&mut Batch)| {
+        let mut batch = one_block(block(101), [deposit(CONSUMER, 1), deposit(CONSUMER, 2)]);
+        break_it(&mut batch);
+        batch
+    };
+    let unknown_block = Refusal::Constraint("FOREIGN KEY constraint failed");
+    let place_taken =
+        Refusal::Constraint("UNIQUE constraint failed: events.block_number, events.log_index");
+    let block_twice = Refusal::Constraint("UNIQUE constraint failed: blocks.number");
+    let same_place = |batch: &mut Batch| batch.events[1].position = batch.events[0].position;
+    vec![
+        ("two events in one place", place_taken, broken(same_place)),
+        (
+            "an event of a block that is not kept",
+            unknown_block,
+            broken(|batch| batch.events[1].position.block = 102),
+        ),
+        (
+            "a block that is there already",
+            block_twice,
+            broken(|batch| batch.blocks.insert(0, block(100))),
+        ),
+        ("a block twice", block_twice, broken(|batch| batch.blocks.push(block(101)))),
+    ]
+}
+
+#[tokio::test]
+async fn a_batch_with_anything_impossible_in_it_writes_nothing_at_all() {
+    let (_directory, store) = new_store().await;
+    let paid = [deposit(CONSUMER, 5_000), settle(SESSION, CONSUMER, OPERATOR, 850, 150)];
+    take(&store, block(100), paid).await;
+    let before = dump(&store).await;
+    let blocks = impossible_blocks().into_iter();
+    let batches =
+        blocks.map(|(why, refusal, changes)| (why, refusal, one_block(block(101), changes)));
+    for (why, refusal, batch) in batches.chain(impossible_batches()) {
+        let error = store.commit(block(100), batch).await.expect_err(why);
+        assert!(refusal.is(&error) && !error.is_retryable(), "{why}: {error}");
+        assert_eq!(dump(&store).await, before, "{why}");
+    }
+    // What was refused left nothing behind that stands in the way of what is true.
+    take(&store, block(101), [withdrawal(CONSUMER, 4_000)]).await;
+    assert_eq!(balance(&store, CONSUMER).await, 0);
+}
+
+#[tokio::test]
+async fn a_pool_that_holds_the_most_a_column_can_is_kept_whole() {
+    let (_directory, store) = new_store().await;
+    take(&store, block(100), [deposit(CONSUMER, MOST)]).await;
+    assert_eq!(balance(&store, CONSUMER).await, MOST);
+    take(&store, block(101), [withdrawal(CONSUMER, 1), deposit(CONSUMER, 1)]).await;
+    assert_eq!(balance(&store, CONSUMER).await, MOST);
+}
+
+#[tokio::test]
+async fn a_block_that_does_not_fit_is_refused_and_nothing_is_written() {
+    let (_directory, store) = new_store().await;
+    let before = dump(&store).await;
+    for (block, column) in [
+        (Block { number: MOST + 1, ..block(100) }, "number"),
+        (Block { timestamp: MOST + 1, ..block(100) }, "timestamp"),
+    ] {
+        let error = store.commit(first(), one_block(block, [])).await.unwrap_err();
+        assert!(Refusal::TooLarge(column).is(&error), "{error}");
+        assert_eq!(dump(&store).await, before);
+    }
+}

@@ -1,0 +1,303 @@
+//! Promise 2: whatever the way there, the tables are those of a clean run over the final chain.
+
+use super::dump;
+use crate::{
+    ledger::{Block, Change, Event},
+    store::{Batch, SqliteStore, Store, StoreError, sqlite::ledger},
+    testing::{approval, deposit, event, first, forked, new_store, settle, withdrawal},
+};
+use alloy::primitives::{Address, U256};
+use proptest::{prelude::*, test_runner::RngSeed};
+use std::collections::{BTreeMap, BTreeSet};
+use uuid::Uuid;
+
+/// What someone would like to happen. It becomes an event where the contract would let it.
+#[derive(Clone, Debug)]
+enum Wish {
+    Deposit {
+        account: u8,
+        amount: u64,
+    },
+    /// In hundredths of the pool.
+    Withdraw {
+        account: u8,
+        part: u64,
+    },
+    /// In hundredths of the pool; sessions are few, so that many are wished for twice.
+    Settle {
+        session: u8,
+        from: u8,
+        to: u8,
+        part: u64,
+    },
+    Approve {
+        account: u8,
+        allowance: u64,
+    },
+}
+
+/// What befalls a ledger.
+#[derive(Clone, Debug)]
+enum Move {
+    /// Blocks taken in one by one, the chain being final `lag` blocks behind each.
+    Follow { blocks: Vec<Vec<Wish>>, lag: u64 },
+    /// Final blocks taken in as one range.
+    Backfill { blocks: Vec<Vec<Wish>> },
+    /// Blocks whose transaction is cut off before its end.
+    CutOff { blocks: Vec<Vec<Wish>> },
+    /// Blocks behind which stands an event that cannot be.
+    Refused { blocks: Vec<Vec<Wish>> },
+    /// The newest blocks are replaced, as far as that is possible.
+    Rollback { depth: u64 },
+    /// The chain becomes final up to `lag` blocks behind the cursor.
+    Finalize { lag: u64 },
+}
+
+fn wishes() -> impl Strategy<Value = Wish> {
+    let account = 0..3u8;
+    prop_oneof![
+        3 => (account.clone(), 0..1_000u64)
+            .prop_map(|(account, amount)| Wish::Deposit { account, amount }),
+        2 => (account.clone(), 0..=100u64)
+            .prop_map(|(account, part)| Wish::Withdraw { account, part }),
+        3 => (0..6u8, account.clone(), account.clone(), 0..=100u64)
+            .prop_map(|(session, from, to, part)| Wish::Settle { session, from, to, part }),
+        1 => (account, any::<u64>())
+            .prop_map(|(account, allowance)| Wish::Approve { account, allowance }),
+    ]
+}
+
+fn blocks() -> impl Strategy<Value = Vec<Vec<Wish>>> {
+    prop::collection::vec(prop::collection::vec(wishes(), 0..4), 1..4)
+}
+
+fn moves() -> impl Strategy<Value = Move> {
+    prop_oneof![
+        4 => (blocks(), 0..6u64).prop_map(|(blocks, lag)| Move::Follow { blocks, lag }),
+        1 => blocks().prop_map(|blocks| Move::Backfill { blocks }),
+        1 => blocks().prop_map(|blocks| Move::CutOff { blocks }),
+        1 => blocks().prop_map(|blocks| Move::Refused { blocks }),
+        3 => (0..6u64).prop_map(|depth| Move::Rollback { depth }),
+        1 => (0..6u64).prop_map(|lag| Move::Finalize { lag }),
+    ]
+}
+
+fn account(number: u8) -> Address {
+    Address::repeat_byte(number + 1)
+}
+
+/// The chain as it is now, kept without the product's rules.
+#[derive(Clone)]
+struct Chain {
+    blocks: Vec<(Block, Vec<Event>)>,
+    final_block: u64,
+    /// Blocks ever made: each has another hash.
+    made: u64,
+}
+
+impl Chain {
+    fn new() -> Self {
+        let first = first();
+        Self { blocks: vec![(first, Vec::new())], final_block: first.number, made: 0 }
+    }
+
+    fn head(&self) -> Block {
+        self.blocks.last().unwrap().0
+    }
+
+    fn events(&self) -> impl Iterator<Item = &Event> {
+        self.blocks.iter().flat_map(|(_, events)| events)
+    }
+
+    fn balances(&self) -> BTreeMap<Address, u64> {
+        let mut balances = BTreeMap::new();
+        for event in self.events() {
+            match &event.change {
+                Change::Deposit { account, amount, .. } => {
+                    *balances.entry(*account).or_default() += amount.get();
+                }
+                Change::Withdrawal { account, amount } => {
+                    *balances.get_mut(account).unwrap() -= amount.get();
+                }
+                Change::Settle(paid) => {
+                    *balances.get_mut(&paid.from).unwrap() -=
+                        paid.to_amount.get() + paid.fee_amount.get();
+                }
+                Change::Approval { .. } => {}
+            }
+        }
+        balances
+    }
+
+    /// What the contract would let happen now, if it would let anything.
+    fn grant(&self, wish: &Wish) -> Option<Change> {
+        let part_of = |number, part| {
+            let pool = self.balances().get(&account(number)).copied().unwrap_or_default();
+            Some(pool * part / 100).filter(|amount| *amount > 0)
+        };
+        match *wish {
+            Wish::Deposit { account: to, amount } => {
+                (amount > 0).then(|| deposit(account(to), amount))
+            }
+            Wish::Withdraw { account: from, part } => {
+                part_of(from, part).map(|amount| withdrawal(account(from), amount))
+            }
+            Wish::Settle { session, from, to, part } => {
+                let fee = part_of(from, part)? / 8;
+                let rest = part_of(from, part)? - fee;
+                let session = Uuid::from_u128(session.into());
+                let change = settle(session, account(from), account(to), rest, fee);
+                (!self.is_settled(&change)).then_some(change)
+            }
+            Wish::Approve { account: owner, allowance } => {
+                Some(approval(account(owner), U256::from(allowance) << 192))
+            }
+        }
+    }
+
+    fn is_settled(&self, change: &Change) -> bool {
+        let session = |change: &Change| match change {
+            Change::Settle(paid) => Some(paid.session),
+            _ => None,
+        };
+        let settled: BTreeSet<_> =
+            self.events().filter_map(|event| session(&event.change)).collect();
+        session(change).is_some_and(|session| settled.contains(&session))
+    }
+
+    fn grow(&mut self, wishes: &[Wish]) {
+        self.made += 1;
+        let number = self.head().number + 1;
+        self.blocks.push((forked(number, self.made), Vec::new()));
+        for wish in wishes {
+            if let Some(change) = self.grant(wish) {
+                let (_, events) = self.blocks.last_mut().unwrap();
+                // Other contracts log too: indices have gaps.
+                let log_index = 3 * u32::try_from(events.len()).unwrap() + 1;
+                events.push(event(number, log_index, change));
+            }
+        }
+    }
+
+    fn grow_by(&mut self, blocks: &[Vec<Wish>]) {
+        for wishes in blocks {
+            self.grow(wishes);
+        }
+    }
+
+    fn finalize(&mut self, height: u64) {
+        self.final_block = self.final_block.max(height.min(self.head().number));
+    }
+
+    /// The blocks above `number` as one batch: all of those from `all_from` up, and below it those
+    /// with events.
+    fn batch_above(&self, number: u64, all_from: u64) -> Batch {
+        let above = || self.blocks.iter().filter(|(block, _)| block.number > number);
+        Batch {
+            blocks: above()
+                .filter(|(block, events)| block.number >= all_from || !events.is_empty())
+                .map(|(block, _)| *block)
+                .collect(),
+            events: above().flat_map(|(_, events)| events.clone()).collect(),
+            final_block: self.final_block,
+        }
+    }
+}
+
+/// A ledger and the chain it should mirror.
+struct Run {
+    store: SqliteStore,
+    chain: Chain,
+}
+
+impl Run {
+    async fn make(&mut self, next: &Move) {
+        match next {
+            Move::Follow { blocks, lag } => {
+                for wishes in blocks {
+                    let after = self.chain.head();
+                    self.chain.grow(wishes);
+                    self.chain.finalize(self.chain.head().number - lag);
+                    let batch = self.chain.batch_above(after.number, 0);
+                    self.store.commit(after, batch).await.unwrap();
+                }
+            }
+            Move::Backfill { blocks } => {
+                let after = self.chain.head();
+                self.chain.grow_by(blocks);
+                let last = self.chain.head().number;
+                self.chain.finalize(last);
+                let batch = self.chain.batch_above(after.number, last);
+                self.store.commit(after, batch).await.unwrap();
+            }
+            Move::CutOff { blocks } => {
+                let after = self.chain.head();
+                let mut ahead = self.chain.clone();
+                ahead.grow_by(blocks);
+                let mut transaction = self.store.write().await.unwrap();
+                let batch = ahead.batch_above(after.number, 0);
+                ledger::commit(&mut transaction, after, &batch).await.unwrap();
+            }
+            Move::Refused { blocks } => {
+                let after = self.chain.head();
+                let mut ahead = self.chain.clone();
+                ahead.grow_by(blocks);
+                let mut batch = ahead.batch_above(after.number, 0);
+                let impossible = withdrawal(account(0), u64::from(u32::MAX));
+                batch.events.push(event(ahead.head().number, 99, impossible));
+                let error = self.store.commit(after, batch).await.unwrap_err();
+                assert!(matches!(error, StoreError::Pool(_)), "{error}");
+            }
+            Move::Rollback { depth } => {
+                let to = (self.chain.head().number - depth).max(self.chain.final_block);
+                let there = self.chain.events().count();
+                self.chain.blocks.retain(|(block, _)| block.number <= to);
+                let gone = there - self.chain.events().count();
+                assert_eq!(self.store.rollback(to).await.unwrap(), gone as u64);
+            }
+            Move::Finalize { lag } => {
+                let height = self.chain.head().number - lag;
+                self.chain.finalize(height);
+                self.store.finalize(height).await.unwrap();
+            }
+        }
+    }
+
+    async fn check(&self) -> Result<(), TestCaseError> {
+        let (_directory, clean) = new_store().await;
+        let batch = self.chain.batch_above(first().number, self.chain.final_block);
+        if !batch.blocks.is_empty() {
+            clean.commit(first(), batch).await.unwrap();
+        }
+        prop_assert_eq!(dump(&self.store).await, dump(&clean).await);
+        let balances = self.chain.balances();
+        for account in (0..3).map(account) {
+            let wallet = self.store.wallet(account).await.unwrap();
+            let expected = balances.get(&account).copied().unwrap_or_default();
+            prop_assert_eq!((wallet.balance.get(), wallet.at), (expected, self.chain.head()));
+        }
+        Ok(())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 48,
+        rng_seed: RngSeed::Fixed(0x6c75_7878_6f6e),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn any_history_leaves_the_rows_of_a_clean_run(moves in prop::collection::vec(moves(), 1..16)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (_directory, store) = new_store().await;
+            let mut run = Run { store, chain: Chain::new() };
+            for next in &moves {
+                run.make(next).await;
+            }
+            run.check().await
+        })?;
+    }
+}

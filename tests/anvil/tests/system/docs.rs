@@ -1,0 +1,117 @@
+//! The documents name flags, variables, commands and tests. All of them must exist.
+
+use eyre::Result;
+use luxxon_script::project;
+use luxxon_tests::programs;
+use std::{collections::BTreeSet, env, fs, process::Command};
+
+const DOCUMENTS: [&str; 4] =
+    ["README.md", "docs/ARCHITECTURE.md", "docs/OPERATIONS.md", "docs/SECURITY.md"];
+
+fn documents() -> Result<String> {
+    let root = project::root()?;
+    DOCUMENTS.iter().map(|name| Ok(fs::read_to_string(root.join(name))?)).collect()
+}
+
+fn output_of(program: &str, args: &[&str]) -> Result<String> {
+    let output = Command::new(program).args(args).output()?;
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// Words that begin with `mark` and go on with what `part` accepts.
+fn words(text: &str, mark: &str, part: fn(char) -> bool) -> BTreeSet<String> {
+    text.match_indices(mark)
+        .map(|(at, _)| {
+            let rest: String = text[at + mark.len()..].chars().take_while(|c| part(*c)).collect();
+            format!("{mark}{rest}")
+        })
+        .filter(|word| word.len() > mark.len() && !word[mark.len()..].starts_with('-'))
+        .collect()
+}
+
+#[test]
+fn every_flag_and_variable_that_is_documented_exists_and_the_other_way_round() -> Result<()> {
+    let text = documents()?;
+    let folder = programs()?;
+    let program = |name: &str| folder.join(name).to_string_lossy().into_owned();
+    let mut help = output_of(&program("luxxon"), &["devnet", "--help"])?;
+    help += &output_of(&program("luxxon-indexer"), &["run", "--help"])?;
+
+    let is_flag = |c: char| c.is_ascii_lowercase() || c == '-';
+    let offered = words(&help, "--", is_flag);
+    // Flags of cargo, and of `luxxon compile`, which is another build of luxxon.
+    let others = ["--package", "--release", "--features", "--no-default-features", "--check"];
+    for flag in words(&text, "--", is_flag) {
+        let known = offered.contains(&flag) || others.contains(&flag.as_str());
+        assert!(known, "{flag} is documented, but there is none");
+    }
+    for flag in &offered {
+        let general = ["--help", "--version"].contains(&flag.as_str());
+        assert!(general || text.contains(&format!("`{flag}`")), "{flag} is not documented");
+    }
+
+    let is_variable = |c: char| c.is_ascii_uppercase() || c == '_';
+    let offered = words(&help, "LUXXON_", is_variable);
+    for variable in words(&text, "LUXXON_", is_variable) {
+        let known = offered.contains(&variable) || variable == "LUXXON_LOG";
+        assert!(known, "{variable} is documented, but there is none");
+    }
+    for variable in &offered {
+        assert!(text.contains(variable.as_str()), "{variable} is not documented");
+    }
+    Ok(())
+}
+
+#[test]
+fn every_make_target_that_is_documented_exists() -> Result<()> {
+    let makefile = fs::read_to_string(project::root()?.join("Makefile"))?;
+    let targets = words(&documents()?, "`make ", |c| c.is_ascii_lowercase());
+    assert!(targets.len() > 2, "{targets:?}");
+    for target in targets {
+        let name = target.trim_start_matches("`make ");
+        assert!(makefile.contains(&format!("\n{name}:")), "there is no `make {name}`");
+    }
+    Ok(())
+}
+
+#[test]
+fn every_test_that_a_promise_names_exists() -> Result<()> {
+    let here = env::current_exe()?;
+    let tests = output_of(&here.to_string_lossy(), &["--list"])?;
+    let architecture = fs::read_to_string(project::root()?.join("docs/ARCHITECTURE.md"))?;
+    let is_path = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let mut named = 0;
+    for module in ["balances", "crash", "reorg", "startup", "devnet"] {
+        for test in words(&architecture, &format!("`{module}::"), is_path) {
+            let name = test.trim_start_matches('`');
+            assert!(tests.contains(&format!("{name}: test")), "there is no test {name}");
+            named += 1;
+        }
+    }
+    assert!(named >= 5, "{named} tests are named");
+    Ok(())
+}
+
+#[test]
+fn every_forge_test_that_holds_an_invariant_exists() -> Result<()> {
+    let root = project::root()?;
+    let mut sources = String::new();
+    for file in fs::read_dir(root.join("tests/forge"))? {
+        let path = file?.path();
+        if path.is_file() {
+            sources += &fs::read_to_string(path)?;
+        }
+    }
+    let security = fs::read_to_string(root.join("docs/SECURITY.md"))?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut named = 0;
+    for mark in ["`invariant_", "`test_", "`testFuzz_"] {
+        for test in words(&security, mark, is_name) {
+            let name = test.trim_start_matches('`');
+            assert!(sources.contains(&format!("function {name}")), "there is no {name}");
+            named += 1;
+        }
+    }
+    assert!(named > 10, "{named} tests are named");
+    Ok(())
+}
