@@ -140,7 +140,7 @@ fn composed(session: SessionId, registered: &Session) -> Option<Settlement> {
         to: registered.operator_wallet,
         to_amount: shares.to_amount,
         fee_amount: shares.fee_amount,
-        gross: shares.to_amount.checked_add(shares.fee_amount)?,
+        gross: shares.gross()?,
         rate_per_second: terms.rate_per_second,
         chargeable_seconds: terms.chargeable_seconds,
     })

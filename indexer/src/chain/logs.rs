@@ -23,7 +23,7 @@ pub(super) struct Collected {
 /// Orders what the node answered for the blocks `first` to `last` and drops exact repetitions.
 ///
 /// Refused are logs of pending blocks, removed logs, logs outside the blocks asked for, two hashes for
-/// one block, a hash that is not the header's, and two different logs in one place.
+/// one block, a hash or a time that is not the header's, and two different logs in one place.
 pub(super) fn collect(
     answer: Vec<Log>,
     first: &Header,
@@ -38,8 +38,14 @@ pub(super) fn collect(
             return Err(inconsistent(position, "it is outside the blocks asked for"));
         }
         for header in [first, last] {
-            if header.number == position.block && header.hash != block.hash {
+            if header.number != position.block {
+                continue;
+            }
+            if header.hash != block.hash {
                 return Err(inconsistent(position, "its block's hash is not the header's"));
+            }
+            if block.timestamp.is_some_and(|timestamp| timestamp != header.timestamp) {
+                return Err(inconsistent(position, "its block's time is not the header's"));
             }
         }
         match collected.blocks.entry(position.block) {
@@ -136,6 +142,7 @@ mod tests {
         refused(Log { block_hash: Some(B256::ZERO), ..log(6, 0) }, "zero");
         refused(Log { block_hash: Some(B256::repeat_byte(7)), ..log(9, 0) }, "not the header's");
         refused(Log { log_index: Some(1 << 32), ..log(6, 0) }, "log index");
+        refused(Log { block_timestamp: Some(0), ..log(9, 0) }, "time is not the header's");
     }
 
     #[test]

@@ -136,14 +136,19 @@ impl Node {
         self.call("eth_call", (request, "latest")).await
     }
 
-    /// Where the chain stands. A node that knows nothing final yet answers height 0.
+    /// Where the chain stands. Of a node that knows nothing final yet, and says so by null or by an error, the
+    /// final height is 0.
     pub async fn heads(&self) -> Result<Heads, ChainError> {
         let mut batch = self.client.new_batch();
         let latest = self.queue_header(&mut batch, "latest".to_owned())?;
         let finalized = self.queue_header(&mut batch, "finalized".to_owned())?;
         self.send(batch).await?;
         let latest = self.header_of(latest).await?.ok_or(ChainError::UnknownBlock(0))?;
-        let finalized = self.header_of(finalized).await?.map_or(0, |header| header.number);
+        let finalized = match self.header_of(finalized).await {
+            Ok(header) => header.map_or(0, |header| header.number),
+            Err(ChainError::Refused { .. }) => 0,
+            Err(other) => return Err(other),
+        };
         Ok(Heads { latest, finalized: finalized.min(latest.number) })
     }
 

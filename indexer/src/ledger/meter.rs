@@ -17,6 +17,14 @@ pub struct Shares {
     pub fee_amount: MicroUsdc,
 }
 
+impl Shares {
+    /// What leaves the pool: both parts together.
+    #[must_use]
+    pub fn gross(self) -> Option<MicroUsdc> {
+        self.to_amount.checked_add(self.fee_amount)
+    }
+}
+
 /// Divides the price of `seconds` at `rate` µUSDC per second, `fee_bps` of it going to the platform.
 ///
 /// Each part is rounded down on its own, as the platform publishes it: together they are the price

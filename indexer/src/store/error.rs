@@ -58,6 +58,12 @@ pub enum StoreError {
         /// Where it is.
         found: u64,
     },
+    /// Blocks or events that are out of order, or events without their block.
+    #[error("what follows block {after} is out of order or incomplete")]
+    NotABatch {
+        /// The block it should have followed.
+        after: u64,
+    },
     /// A rollback below what is final, or to a block that is not kept.
     #[error("cannot roll back to block {to}: nothing below block {final_block} is taken back")]
     RollbackTooDeep {
@@ -80,10 +86,10 @@ pub enum StoreError {
     /// The events do not add up.
     #[error(transparent)]
     Pool(#[from] PoolError),
-    /// A session whose price the contract would refuse.
+    /// A session whose price the contract would refuse, or the ledger could not hold.
     #[error(
-        "session {session}: its price does not fit 64 bits, or the platform's part is above 2,000 \
-         basis points"
+        "session {session} cannot be paid: its price is nothing or does not fit 63 bits, or the \
+         platform's part is above 2,000 basis points"
     )]
     Unpayable {
         /// The session.

@@ -11,7 +11,7 @@ pub use error::StoreError;
 pub use registry::{ApiKey, NewApiKey, NewSession, NewWorkspace, Scope, Session, Workspace};
 pub use sqlite::SqliteStore;
 
-use crate::ledger::{Block, Deployment, Event, EventId, Side};
+use crate::ledger::{Block, Deployment, Event, EventId, Position, Side};
 use alloy::primitives::{Address, B256};
 use luxxon_bindings::{MicroUsdc, SessionId};
 use std::future::Future;
@@ -51,6 +51,22 @@ pub struct Batch {
     pub events: Vec<Event>,
     /// The height the chain calls final; it counts as far as the cursor reaches.
     pub final_block: u64,
+}
+
+impl Batch {
+    /// Whether the batch follows the block `after` and holds together: blocks ascending and all above
+    /// `after`, events ascending, each in one of the blocks.
+    fn follows(&self, after: Block) -> bool {
+        let numbers = || self.blocks.iter().map(|block| block.number);
+        let positions = || self.events.iter().map(|event| event.position);
+        let in_a_block = |position: Position| {
+            self.blocks.binary_search_by_key(&position.block, |block| block.number).is_ok()
+        };
+        numbers().next().is_some_and(|first| first > after.number)
+            && numbers().is_sorted_by(|a, b| a < b)
+            && positions().is_sorted_by(|a, b| a < b)
+            && positions().all(in_a_block)
+    }
 }
 
 /// A wallet's pool, and the block it is true at.
@@ -97,7 +113,8 @@ pub trait Store: Clone + Send + Sync + 'static {
 
     /// Appends `batch`, which follows the block `after`, and moves the cursor with it.
     ///
-    /// Refused with [`StoreError::CursorMoved`] when the cursor is no longer at `after`.
+    /// Refused with [`StoreError::CursorMoved`] when the cursor is no longer at `after`, and with
+    /// [`StoreError::NotABatch`] when the batch does not follow it or does not hold together.
     fn commit(
         &self,
         after: Block,

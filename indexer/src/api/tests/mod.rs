@@ -152,6 +152,7 @@ impl Answer {
     }
 
     fn not_authenticated(self, detail: &str) {
+        assert_eq!(self.headers["www-authenticate"], "Bearer");
         self.refused(401, "NOT_AUTHENTICATED", "Session expired or missing", Some(detail));
     }
 

@@ -31,6 +31,9 @@ pub(super) async fn commit(
         let (expected, found) = (after.number, cursor.block.number);
         return Err(StoreError::CursorMoved { expected, found });
     }
+    if !batch.follows(after) {
+        return Err(StoreError::NotABatch { after: after.number });
+    }
     let mut pools = load_pools(tx, &batch.events).await?;
     for block in &batch.blocks {
         insert_block(tx, block).await?;

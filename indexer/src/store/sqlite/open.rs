@@ -17,6 +17,9 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 /// How long a writer waits for another process's transaction (a key being entered from a shell).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a read waits for a free connection before it fails.
+const READER_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Connections for reading. Reads are short and the machine's cores bound them, not this.
 const READERS: u32 = 4;
 
@@ -51,12 +54,22 @@ impl SqliteStore {
 
     /// Opens a database that a daemon has already made, to enter workspaces, keys and sessions.
     pub async fn open_existing(path: &Path) -> Result<Self, StoreError> {
+        let unfit = |reason: &str| StoreError::ForeignFile {
+            path: path.to_owned(),
+            reason: reason.to_owned(),
+        };
+        if !path.exists() {
+            return Err(unfit("there is no such file"));
+        }
         let mut connection = to_inspect(path).await?;
-        let outcome = check_schema(&mut connection, path).await;
+        let version = check_schema(&mut connection, path).await;
         connection.close().await?;
-        if !outcome? {
-            let reason = "it is empty".to_owned();
-            return Err(StoreError::ForeignFile { path: path.to_owned(), reason });
+        match version? {
+            None => return Err(unfit("it is empty")),
+            Some(version) if version < newest_schema() => {
+                return Err(unfit("its schema is older; start the daemon on it once"));
+            }
+            Some(_) => {}
         }
         let writer =
             SqlitePoolOptions::new().max_connections(1).connect_with(read_write(path)).await?;
@@ -70,8 +83,11 @@ impl SqliteStore {
     }
 
     async fn with_writer(path: &Path, writer: SqlitePool) -> Result<Self, StoreError> {
-        let readers =
-            SqlitePoolOptions::new().max_connections(READERS).connect_with(read_only(path)).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(READER_TIMEOUT)
+            .connect_with(read_only(path))
+            .await?;
         Ok(Self { writer, readers })
     }
 }
@@ -109,7 +125,7 @@ async fn check_contents(
     path: &Path,
     pins: &Pins,
 ) -> Result<(), StoreError> {
-    if check_schema(connection, path).await?
+    if check_schema(connection, path).await?.is_some()
         && let Some(found) = pinned(connection).await?
     {
         compare(path, &found, pins)?;
@@ -117,15 +133,22 @@ async fn check_contents(
     Ok(())
 }
 
-/// Whether the file holds a schema; an error where it is not one of ours or too new.
-async fn check_schema(connection: &mut SqliteConnection, path: &Path) -> Result<bool, StoreError> {
+fn newest_schema() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
+}
+
+/// The file's schema version, `None` where it has none yet; an error where it is not ours or too new.
+async fn check_schema(
+    connection: &mut SqliteConnection,
+    path: &Path,
+) -> Result<Option<i64>, StoreError> {
     let tables: Vec<String> =
         sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'table'")
             .fetch_all(&mut *connection)
             .await
             .map_err(|error| foreign(path, &error))?;
     if tables.is_empty() {
-        return Ok(false);
+        return Ok(None);
     }
     let has = |table: &str| tables.iter().any(|name| name == table);
     // Other programs keep their migrations under the same name; only ours make a deployment.
@@ -136,12 +159,11 @@ async fn check_schema(connection: &mut SqliteConnection, path: &Path) -> Result<
     let found: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
         .fetch_one(&mut *connection)
         .await?;
-    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default();
-    match found {
-        Some(found) if found > known => {
+    match (found, newest_schema()) {
+        (Some(found), known) if found > known => {
             Err(StoreError::NewerSchema { path: path.to_owned(), found, known })
         }
-        found => Ok(found.is_some()),
+        (found, _) => Ok(found),
     }
 }
 

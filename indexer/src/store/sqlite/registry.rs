@@ -2,10 +2,10 @@
 
 use super::columns::{address, integer, money, number, uuid};
 use crate::{
-    ledger::meter,
+    ledger::meter::{self, Shares},
     store::{ApiKey, NewApiKey, NewSession, NewWorkspace, Session, StoreError, Workspace},
 };
-use luxxon_bindings::SessionId;
+use luxxon_bindings::{MicroUsdc, SessionId};
 use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
@@ -80,7 +80,7 @@ pub(super) async fn register_session(
     new: &NewSession,
 ) -> Result<(), StoreError> {
     let id = SessionId::of(new.id);
-    if meter::shares(new.rate_per_second, new.chargeable_seconds, new.platform_fee_bps).is_none() {
+    if !is_payable(new) {
         return Err(StoreError::Unpayable { session: new.id });
     }
     if let Some(known) = session(connection, id).await? {
@@ -135,6 +135,13 @@ pub(super) async fn session(
         })
     })
     .transpose()
+}
+
+/// Whether the contract would take the payment, and the ledger could book it.
+fn is_payable(new: &NewSession) -> bool {
+    meter::shares(new.rate_per_second, new.chargeable_seconds, new.platform_fee_bps)
+        .and_then(Shares::gross)
+        .is_some_and(|gross| gross > MicroUsdc::ZERO && integer("amount", gross.get()).is_ok())
 }
 
 fn taken(error: sqlx::Error, what: impl FnOnce() -> String) -> StoreError {

@@ -153,6 +153,8 @@ enum Refusal {
     Constraint(&'static str),
     /// This column cannot hold it.
     TooLarge(&'static str),
+    /// Blocks and events do not belong together.
+    NotABatch,
 }
 
 impl Refusal {
@@ -165,6 +167,7 @@ impl Refusal {
             (Self::TooLarge(column), StoreError::TooLarge { column: found, .. }) => {
                 column == *found
             }
+            (Self::NotABatch, StoreError::NotABatch { after: 100 }) => true,
             _ => false,
         }
     }
@@ -206,25 +209,18 @@ fn impossible_batches() -> Vec<(&'static str, Refusal, Batch)> {
         break_it(&mut batch);
         batch
     };
-    let unknown_block = Refusal::Constraint("FOREIGN KEY constraint failed");
-    let place_taken =
-        Refusal::Constraint("UNIQUE constraint failed: events.block_number, events.log_index");
-    let block_twice = Refusal::Constraint("UNIQUE constraint failed: blocks.number");
     let same_place = |batch: &mut Batch| batch.events[1].position = batch.events[0].position;
-    vec![
-        ("two events in one place", place_taken, broken(same_place)),
-        (
-            "an event of a block that is not kept",
-            unknown_block,
-            broken(|batch| batch.events[1].position.block = 102),
-        ),
-        (
-            "a block that is there already",
-            block_twice,
-            broken(|batch| batch.blocks.insert(0, block(100))),
-        ),
-        ("a block twice", block_twice, broken(|batch| batch.blocks.push(block(101)))),
-    ]
+    let batches = [
+        ("no block", broken(|batch| *batch = Batch { blocks: Vec::new(), ..batch.clone() })),
+        ("two events in one place", broken(same_place)),
+        ("events out of order", broken(|batch| batch.events.reverse())),
+        ("an event of a later block", broken(|batch| batch.events[1].position.block = 102)),
+        ("an event of a block that is in", broken(|batch| batch.events[0].position.block = 100)),
+        ("a block that is in", broken(|batch| batch.blocks.insert(0, block(100)))),
+        ("a block twice", broken(|batch| batch.blocks.push(block(101)))),
+        ("blocks out of order", broken(|batch| batch.blocks.insert(0, block(102)))),
+    ];
+    batches.into_iter().map(|(why, batch)| (why, Refusal::NotABatch, batch)).collect()
 }
 
 #[tokio::test]

@@ -119,6 +119,9 @@ async fn a_session_the_contract_could_not_pay_is_refused() {
     let unpayable = [
         NewSession { platform_fee_bps: 2_001, ..terms.clone() },
         NewSession { rate_per_second, chargeable_seconds: 5, ..terms.clone() },
+        // Fits the contract's 64 bits, but not the ledger's 63.
+        NewSession { rate_per_second, chargeable_seconds: 3, ..terms.clone() },
+        NewSession { chargeable_seconds: 0, ..terms.clone() },
     ];
     for session in unpayable {
         let error = store.register_session(session).await.unwrap_err();
