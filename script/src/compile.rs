@@ -12,7 +12,7 @@ use foundry_compilers::{
     },
     compilers::solc::{Solc, SolcCompiler, SolcLanguage, SolcSettings},
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -154,16 +154,17 @@ struct Profile {
     via_ir: bool,
     bytecode_hash: String,
 
+    // Known, and of no consequence for the bytecode.
     #[serde(rename = "test")]
-    _test: PathBuf,
+    _test: IgnoredAny,
     #[serde(rename = "out")]
-    _out: PathBuf,
+    _out: IgnoredAny,
     #[serde(rename = "cache_path")]
-    _cache_path: PathBuf,
+    _cache_path: IgnoredAny,
     #[serde(rename = "auto_detect_remappings")]
-    _auto_detect_remappings: bool,
+    _auto_detect_remappings: IgnoredAny,
     #[serde(rename = "offline")]
-    _offline: bool,
+    _offline: IgnoredAny,
 }
 
 impl Profile {

@@ -12,7 +12,7 @@ pub struct ApiClient {
 }
 
 /// How long the daemon may take to see a block of a chain on this machine.
-const LONGEST_LAG: Duration = Duration::from_secs(60);
+const LONGEST_LAG: Duration = Duration::from_mins(1);
 
 impl ApiClient {
     /// A client of the API at `url`, which ends in `/api/v1`.

@@ -4,7 +4,7 @@ use eyre::Result;
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions,
 };
-use std::path::Path;
+use std::{fmt::Write, path::Path};
 
 /// Every table of the ledger. The registry is what operators entered, and no part of it.
 const LEDGER: [&str; 5] = ["deployment", "cursor", "blocks", "events", "pools"];
@@ -18,7 +18,7 @@ pub async fn dump(path: &Path) -> Result<String> {
     let mut tx = connection.begin().await?;
     for table in LEDGER {
         for row in rows(&mut tx, table).await? {
-            text.push_str(&format!("{table} {row}\n"));
+            writeln!(text, "{table} {row}")?;
         }
     }
     tx.commit().await?;

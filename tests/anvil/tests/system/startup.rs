@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use tokio::{process::Command, time::timeout};
 
 /// A refusal takes milliseconds.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// Starts the daemon, which must refuse: exit code 1 and one line that says why. Returns the line.
 async fn refusal(options: &IndexerOptions) -> Result<String> {

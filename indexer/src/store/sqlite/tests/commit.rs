@@ -160,14 +160,14 @@ enum Refusal {
 impl Refusal {
     fn is(self, error: &StoreError) -> bool {
         match (self, error) {
-            (Self::Pools, StoreError::Pool(_)) => true,
+            (Self::Pools, StoreError::Pool(_))
+            | (Self::NotABatch, StoreError::NotABatch { after: 100 }) => true,
             (Self::Constraint(words), StoreError::Database(error)) => {
                 error.to_string().contains(words)
             }
             (Self::TooLarge(column), StoreError::TooLarge { column: found, .. }) => {
                 column == *found
             }
-            (Self::NotABatch, StoreError::NotABatch { after: 100 }) => true,
             _ => false,
         }
     }
