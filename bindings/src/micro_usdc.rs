@@ -4,9 +4,9 @@ use std::{fmt, num::ParseIntError, str::FromStr};
 
 /// An amount of money in µUSDC, the smallest unit of USDC: 1 USDC is 1,000,000 µUSDC.
 ///
-/// From 0 to 2^64 − 1, the range the contract holds every amount it stores to. Arithmetic is checked: there are
-/// no operators that wrap or panic. Text and JSON are the decimal digits, as a string, as the platform
-/// publishes amounts.
+/// From 0 to 2^64 − 1, the range the contract holds every amount it stores to. Arithmetic is
+/// checked: there are no operators that wrap or panic. Text and JSON are the decimal digits, as a
+/// string, as the platform publishes amounts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MicroUsdc(u64);
 

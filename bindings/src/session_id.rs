@@ -5,8 +5,8 @@ use uuid::Uuid;
 /// The on-chain form of a session: `keccak256` of the session UUID's canonical text.
 ///
 /// The canonical text is lower-case and hyphenated, 36 characters. This is what viem's
-/// `keccak256(toBytes(uuid))` and ethers' `id(uuid)` give. The contract knows a session by nothing else, and a
-/// hash cannot be turned back: whoever needs the UUID keeps it.
+/// `keccak256(toBytes(uuid))` and ethers' `id(uuid)` give. The contract knows a session by nothing
+/// else, and a hash cannot be turned back: whoever needs the UUID keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub B256);
 

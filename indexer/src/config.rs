@@ -143,8 +143,8 @@ impl RunArgs {
     }
 }
 
-/// A node's URL as it was given. It may hold a provider's key, so it is never shown, and is taken as text
-/// at first: the parser of flags repeats what it refuses.
+/// A node's URL as it was given. It may hold a provider's key, so it is never shown, and is taken
+/// as text at first: the parser of flags repeats what it refuses.
 #[derive(Clone)]
 pub struct NodeUrl(String);
 

@@ -41,8 +41,8 @@ impl PlainKey {
     /// The length of what is kept to tell keys apart.
     const PREFIX_LEN: usize = 20;
 
-    /// A new key for a workspace: `lxxn_<env>_<hint>_<secret>`, the hint being the first six digits of
-    /// the workspace's id and the secret 32 random bytes.
+    /// A new key for a workspace: `lxxn_<env>_<hint>_<secret>`, the hint being the first six digits
+    /// of the workspace's id and the secret 32 random bytes.
     ///
     /// Fails where the operating system has no randomness to give.
     pub fn generate(environment: Environment, workspace: Uuid) -> Result<Self, getrandom::Error> {
@@ -63,7 +63,8 @@ impl PlainKey {
         Self(text.to_owned())
     }
 
-    /// SHA-256 of the whole key. The secret has 256 bits of its own, so a slow hash would add nothing.
+    /// SHA-256 of the whole key. The secret has 256 bits of its own, so a slow hash would add
+    /// nothing.
     #[must_use]
     pub fn hash(&self) -> [u8; 32] {
         Sha256::digest(&self.0).into()

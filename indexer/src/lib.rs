@@ -1,8 +1,8 @@
 //! Follows `LuxxonSettlement`'s logs into SQLite and serves balances and settlements over HTTP.
 //!
-//! Data flows one way: [`chain`] asks a node, [`sync`] decides what to ask for and moves the answers,
-//! [`ledger`] holds the rules, [`store`] the tables, and [`api`] reads them. The chain is the authority;
-//! what is stored is a cache of it that can be made again.
+//! Data flows one way: [`chain`] asks a node, [`sync`] decides what to ask for and moves the
+//! answers, [`ledger`] holds the rules, [`store`] the tables, and [`api`] reads them. The chain is
+//! the authority; what is stored is a cache of it that can be made again.
 
 pub mod api;
 pub mod chain;

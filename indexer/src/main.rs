@@ -142,8 +142,8 @@ impl Daemon {
         }
     }
 
-    /// Requests that are being answered may finish, but not for ever: a client that keeps its connection
-    /// open must not keep the daemon.
+    /// Requests that are being answered may finish, but not for ever: a client that keeps its
+    /// connection open must not keep the daemon.
     async fn stop(self) {
         const LONGEST_DRAIN: Duration = Duration::from_secs(5);
         let Self { store, sync, mut server, serving } = self;

@@ -1,5 +1,5 @@
-//! What the tests of several modules build on: a deployment, its blocks and events, and a store in a
-//! directory of its own.
+//! What the tests of several modules build on: a deployment, its blocks and events, and a store in
+//! a directory of its own.
 
 use crate::{
     ledger::{Block, Change, Deployment, Event, Position, Settlement},

@@ -139,8 +139,8 @@ struct Profiles {
     default: Profile,
 }
 
-/// The part of `foundry.toml` that decides what comes out. A setting that is not listed here is refused:
-/// it might change the bytecode, and this compiler would not know.
+/// The part of `foundry.toml` that decides what comes out. A setting that is not listed here is
+/// refused: it might change the bytecode, and this compiler would not know.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Profile {

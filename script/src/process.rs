@@ -10,9 +10,9 @@ const LONGEST_STOP: Duration = Duration::from_secs(10);
 
 /// Starts `command` as a child that ends with this process, however this process ends.
 ///
-/// It gets a process group of its own, so that a terminal's Ctrl-C reaches only the parent, which then
-/// stops its children in the right order. Dropping the child kills it; and where the parent is killed
-/// before it can drop anything, Linux sends the child `last_word`.
+/// It gets a process group of its own, so that a terminal's Ctrl-C reaches only the parent, which
+/// then stops its children in the right order. Dropping the child kills it; and where the parent is
+/// killed before it can drop anything, Linux sends the child `last_word`.
 ///
 /// The thread that calls this must not end before the child should: that signal follows the thread.
 pub(crate) fn spawn_tied(command: &mut Command, last_word: Signal) -> Result<Child> {
@@ -30,8 +30,8 @@ pub(crate) fn spawn_tied(command: &mut Command, last_word: Signal) -> Result<Chi
 fn tie(command: &mut Command, last_word: Signal) {
     use std::io::{Error, ErrorKind};
     let parent = rustix::process::getpid();
-    // SAFETY: between fork and exec only async-signal-safe functions may run. These are two plain system
-    // calls; nothing is allocated and no lock is taken.
+    // SAFETY: between fork and exec only async-signal-safe functions may run. These are two plain
+    // system calls; nothing is allocated and no lock is taken.
     unsafe {
         command.pre_exec(move || {
             rustix::process::set_parent_process_death_signal(Some(last_word))?;

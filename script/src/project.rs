@@ -7,7 +7,8 @@ use std::{
     process::Command,
 };
 
-/// The checkout: the nearest folder above the current one that holds `foundry.toml` and `package.json`.
+/// The checkout: the nearest folder above the current one that holds `foundry.toml` and
+/// `package.json`.
 pub fn root() -> Result<PathBuf> {
     let here = env::current_dir().wrap_err("no current folder")?;
     here.ancestors()
@@ -16,8 +17,8 @@ pub fn root() -> Result<PathBuf> {
         .ok_or_else(|| eyre!("{} is not inside a checkout of the project", here.display()))
 }
 
-/// The native executable of `forge`, `anvil` or `cast` at the version the project pins: the one on PATH
-/// where it is that version, else the one `npm ci` brought.
+/// The native executable of `forge`, `anvil` or `cast` at the version the project pins: the one on
+/// PATH where it is that version, else the one `npm ci` brought.
 pub fn tool(name: &str) -> Result<PathBuf> {
     let script = root()?.join("script/tool.js");
     let output = Command::new("node")

@@ -85,7 +85,8 @@ impl ApiError {
         Self { code, message: code.parts().2.into(), detail: None }
     }
 
-    /// With a label that says where it failed: `<field or resource>:<what>`. Safe to show to anyone.
+    /// With a label that says where it failed: `<field or resource>:<what>`. Safe to show to
+    /// anyone.
     #[must_use]
     pub fn detail(self, detail: &'static str) -> Self {
         Self { detail: Some(detail), ..self }

@@ -92,8 +92,8 @@ fn payment((event, block): &(Event, Block)) -> Result<Payment, ApiError> {
     }
 }
 
-/// A registered session belongs to its two workspaces. Of one that only the chain knows, the sides are
-/// the two wallets.
+/// A registered session belongs to its two workspaces. Of one that only the chain knows, the sides
+/// are the two wallets.
 fn is_side(caller: &Caller, registered: Option<&Session>, settled: Option<&Payment>) -> bool {
     match registered {
         Some(session) => [session.terms.consumer_workspace, session.terms.operator_workspace]

@@ -18,8 +18,8 @@ pub struct Identity {
     pub first: Block,
 }
 
-/// Checks that `node` serves the chain `chain_id`, with a `LuxxonSettlement` at `settlement` that was
-/// deployed in `deploy_block`, and reads what identifies both.
+/// Checks that `node` serves the chain `chain_id`, with a `LuxxonSettlement` at `settlement` that
+/// was deployed in `deploy_block`, and reads what identifies both.
 ///
 /// A wrong answer is [`ChainError::WrongTarget`], in words for the person who set it up.
 pub async fn identify(

@@ -22,8 +22,8 @@ pub(super) struct Collected {
 
 /// Orders what the node answered for the blocks `first` to `last` and drops exact repetitions.
 ///
-/// Refused are logs of pending blocks, removed logs, logs outside the blocks asked for, two hashes for
-/// one block, a hash or a time that is not the header's, and two different logs in one place.
+/// Refused are logs of pending blocks, removed logs, logs outside the blocks asked for, two hashes
+/// for one block, a hash or a time that is not the header's, and two different logs in one place.
 pub(super) fn collect(
     answer: Vec<Log>,
     first: &Header,

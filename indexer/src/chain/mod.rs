@@ -1,7 +1,7 @@
 //! The only code that talks to a node.
 //!
-//! A node's answers are not taken on trust: every set of logs comes in one batch with the header that
-//! shows the node knows the block, and is checked for being what was asked (`logs`).
+//! A node's answers are not taken on trust: every set of logs comes in one batch with the header
+//! that shows the node knows the block, and is checked for being what was asked (`logs`).
 
 mod error;
 mod identity;

@@ -19,7 +19,8 @@ use serde::Deserialize;
 use std::{collections::BTreeMap, time::Duration};
 use url::Url;
 
-/// How long one HTTP request may take, body included. A range of logs that takes longer is too large.
+/// How long one HTTP request may take, body included. A range of logs that takes longer is too
+/// large.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -136,8 +137,8 @@ impl Node {
         self.call("eth_call", (request, "latest")).await
     }
 
-    /// Where the chain stands. Of a node that knows nothing final yet, and says so by null or by an error, the
-    /// final height is 0.
+    /// Where the chain stands. Of a node that knows nothing final yet, and says so by null or by an
+    /// error, the final height is 0.
     pub async fn heads(&self) -> Result<Heads, ChainError> {
         let mut batch = self.client.new_batch();
         let latest = self.queue_header(&mut batch, "latest".to_owned())?;
@@ -159,7 +160,8 @@ impl Node {
         at_height(number, header.map(Header::from))
     }
 
-    /// The logs of one block, by its hash; the same batch makes the node show that it knows the block.
+    /// The logs of one block, by its hash; the same batch makes the node show that it knows the
+    /// block.
     pub async fn block_logs(
         &self,
         deployment: &Deployment,

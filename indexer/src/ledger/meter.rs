@@ -25,7 +25,8 @@ impl Shares {
     }
 }
 
-/// Divides the price of `seconds` at `rate` µUSDC per second, `fee_bps` of it going to the platform.
+/// Divides the price of `seconds` at `rate` µUSDC per second, `fee_bps` of it going to the
+/// platform.
 ///
 /// Each part is rounded down on its own, as the platform publishes it: together they are the price
 /// or 1 µUSDC less, never more, so the contract's meter always holds.

@@ -1,7 +1,7 @@
 //! Where the ledger and the registry are kept: the [`Store`] trait and its SQLite implementation.
 //!
-//! The ledger is a cache of the chain and moves only with its cursor; the registry (workspaces, keys,
-//! registered sessions) is what operators enter. This module is the only one that speaks SQL.
+//! The ledger is a cache of the chain and moves only with its cursor; the registry (workspaces,
+//! keys, registered sessions) is what operators enter. This module is the only one that speaks SQL.
 
 mod error;
 mod registry;
@@ -54,8 +54,8 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Whether the batch follows the block `after` and holds together: blocks ascending and all above
-    /// `after`, events ascending, each in one of the blocks.
+    /// Whether the batch follows the block `after` and holds together: blocks ascending and all
+    /// above `after`, events ascending, each in one of the blocks.
     fn follows(&self, after: Block) -> bool {
         let numbers = || self.blocks.iter().map(|block| block.number);
         let positions = || self.events.iter().map(|event| event.position);
@@ -121,8 +121,8 @@ pub trait Store: Clone + Send + Sync + 'static {
         batch: Batch,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Raises the final height to `final_block`, or to the cursor where that is lower, and forgets the
-    /// blocks that no rollback can need any more.
+    /// Raises the final height to `final_block`, or to the cursor where that is lower, and forgets
+    /// the blocks that no rollback can need any more.
     fn finalize(&self, final_block: u64) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Takes back every block above `to`, which must be kept and not below the final height.

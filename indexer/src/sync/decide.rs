@@ -18,12 +18,12 @@ pub(super) enum Step {
     Reorg,
 }
 
-/// Decides from where the ledger stands, where the chain stands, and which block the ledger holds at the
-/// height of the chain's head (`None` where it holds none there).
+/// Decides from where the ledger stands, where the chain stands, and which block the ledger holds
+/// at the height of the chain's head (`None` where it holds none there).
 ///
-/// A head that differs from our block of its height is a reorg, whether the chain grew, kept its height or
-/// became shorter. A head that is one of our own blocks is a node behind us. A head below the final height
-/// is behind as well: no reorg is deeper than finality.
+/// A head that differs from our block of its height is a reorg, whether the chain grew, kept its
+/// height or became shorter. A head that is one of our own blocks is a node behind us. A head below
+/// the final height is behind as well: no reorg is deeper than finality.
 pub(super) fn next_step(
     cursor: &Cursor,
     heads: &Heads,

@@ -37,8 +37,8 @@ pub enum SyncError {
 }
 
 impl SyncError {
-    /// Whether trying again may help. Otherwise something is wrong that only a person can put right, and
-    /// going on would serve wrong balances.
+    /// Whether trying again may help. Otherwise something is wrong that only a person can put
+    /// right, and going on would serve wrong balances.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {

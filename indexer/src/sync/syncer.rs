@@ -39,8 +39,8 @@ impl<S: Store> Syncer<S> {
         Self { node, store, deployment, range_size: RangeSize::default() }
     }
 
-    /// Follows the chain until something is wrong that trying again does not mend, asking the node for
-    /// news every `poll`. It may be dropped at any await: nothing is ever half written.
+    /// Follows the chain until something is wrong that trying again does not mend, asking the node
+    /// for news every `poll`. It may be dropped at any await: nothing is ever half written.
     pub async fn follow(mut self, poll: Duration) -> Result<Infallible, SyncError> {
         let mut failures = 0;
         loop {

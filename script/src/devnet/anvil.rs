@@ -87,8 +87,8 @@ impl Anvil {
         &self.accounts
     }
 
-    /// A provider that leaves nonces, gas and signing to anvil, which holds its accounts' keys. So any
-    /// number of senders can use one account at once.
+    /// A provider that leaves nonces, gas and signing to anvil, which holds its accounts' keys. So
+    /// any number of senders can use one account at once.
     pub fn provider(&self) -> Result<RootProvider> {
         let http = reqwest::Client::builder().timeout(LONGEST_REQUEST).build()?;
         let provider = ProviderBuilder::new()

@@ -90,8 +90,8 @@ fn deployed_at(receipt: &TransactionReceipt) -> Result<Address> {
     receipt.contract_address.ok_or_else(|| eyre!("a deployment without an address"))
 }
 
-/// Makes a block, and returns the receipt of the transaction `hash`, which must be in it or before it
-/// and must have succeeded.
+/// Makes a block, and returns the receipt of the transaction `hash`, which must be in it or before
+/// it and must have succeeded.
 pub async fn mined(provider: &RootProvider, hash: B256) -> Result<TransactionReceipt> {
     provider.raw_request::<_, serde_json::Value>("evm_mine".into(), ()).await?;
     let receipt = provider.get_transaction_receipt(hash).await?;

@@ -1,4 +1,5 @@
-//! `luxxon devnet`: a chain, the contracts, the indexer and some traffic, and nothing of it left behind.
+//! `luxxon devnet`: a chain, the contracts, the indexer and some traffic, and nothing of it left
+//! behind.
 
 mod anvil;
 mod contracts;
@@ -235,8 +236,8 @@ impl Devnet {
         Ok(stdout.flush()?)
     }
 
-    /// Returns when a part has ended. An indexer that was killed is started again, as an operator's service
-    /// manager would; one that was told to stop, or that gave up, ends the devnet.
+    /// Returns when a part has ended. An indexer that was killed is started again, as an operator's
+    /// service manager would; one that was told to stop, or that gave up, ends the devnet.
     async fn supervise(&mut self) -> Result<()> {
         let mut short_lives = 0;
         loop {
@@ -284,8 +285,8 @@ fn was_told_to_stop(status: ExitStatus) -> bool {
     status.signal().is_some_and(|signal| told.map(|kind| kind.as_raw_value()).contains(&signal))
 }
 
-/// Approves, tops up and settles once, making the blocks for it. Returns the session, and the traffic's next
-/// step.
+/// Approves, tops up and settles once, making the blocks for it. Returns the session, and the
+/// traffic's next step.
 async fn first_session(traffic: &Traffic, provider: &RootProvider) -> Result<(uuid::Uuid, u64)> {
     mined(provider, traffic.approve().await?.tx_hash).await?;
     for step in 0.. {

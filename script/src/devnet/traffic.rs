@@ -1,4 +1,5 @@
-//! A small continuous traffic: a consumer that tops up, sessions that are settled, change taken home.
+//! A small continuous traffic: a consumer that tops up, sessions that are settled, change taken
+//! home.
 
 use super::{Cast, Contracts};
 use alloy::{
@@ -34,8 +35,9 @@ pub(super) enum Action {
     },
 }
 
-/// The `step`th action with `pool` in the consumer's pool. Of every eight, one is a deposit of about 2 USDC,
-/// one a withdrawal, and six are sessions; whatever the pool cannot pay becomes a deposit.
+/// The `step`th action with `pool` in the consumer's pool. Of every eight, one is a deposit of
+/// about 2 USDC, one a withdrawal, and six are sessions; whatever the pool cannot pay becomes a
+/// deposit.
 pub(super) fn plan(step: u64, pool: MicroUsdc) -> Action {
     let deposit = Action::Deposit(MicroUsdc::new(2_000_000 + step % 10 * 12_345));
     let (action, cost) = match step % 8 {
@@ -129,8 +131,9 @@ impl Traffic {
         Ok(sent(&call.send().await.wrap_err("settleFromPool")?, Some(id)))
     }
 
-    /// Goes on from `step`, an action a block, for ever. What fails is said and left behind: the chain may
-    /// be reorganised, paused or emptied under this traffic by whoever uses the devnet.
+    /// Goes on from `step`, an action a block, for ever. What fails is said and left behind: the
+    /// chain may be reorganised, paused or emptied under this traffic by whoever uses the
+    /// devnet.
     pub(super) async fn flow(self, mut step: u64, block_time: Duration) {
         loop {
             if let Err(error) = self.act(step).await {

@@ -8,8 +8,8 @@ use fastrand::Rng;
 use luxxon_bindings::MicroUsdc;
 use luxxon_indexer::ledger::meter;
 
-/// A random but repeatable traffic of deposits, withdrawals, settlements and approvals. Some of it is meant
-/// to revert: withdrawals of more than there is, sessions settled twice.
+/// A random but repeatable traffic of deposits, withdrawals, settlements and approvals. Some of it
+/// is meant to revert: withdrawals of more than there is, sessions settled twice.
 #[derive(Debug)]
 pub struct History {
     rng: Rng,

@@ -1,5 +1,6 @@
-//! What the system tests are made of: a chain with the contracts on it ([`World`]), random histories
-//! ([`History`]), the indexer in front of it, and the ledger's tables as text ([`tables`]).
+//! What the system tests are made of: a chain with the contracts on it ([`World`]), random
+//! histories ([`History`]), the indexer in front of it, and the ledger's tables as text
+//! ([`tables`]).
 
 mod api;
 mod history;

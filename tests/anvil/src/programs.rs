@@ -3,8 +3,8 @@ use std::{env, path::PathBuf, process::Command, sync::OnceLock};
 
 /// The folder with the project's programs, built from the sources as they are now.
 ///
-/// cargo builds what a test links to, not what it starts: without this, a test could judge the programs of an
-/// earlier build.
+/// cargo builds what a test links to, not what it starts: without this, a test could judge the
+/// programs of an earlier build.
 pub fn programs() -> Result<PathBuf> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let built = BUILT.get_or_init(|| build().map_err(|error| format!("{error:#}")));

@@ -9,7 +9,8 @@ use std::{fmt::Write, path::Path};
 /// Every table of the ledger. The registry is what operators entered, and no part of it.
 const LEDGER: [&str; 5] = ["deployment", "cursor", "blocks", "events", "pools"];
 
-/// All rows of all ledger tables of the database at `path`, one a line, each table in its key's order.
+/// All rows of all ledger tables of the database at `path`, one a line, each table in its key's
+/// order.
 pub async fn dump(path: &Path) -> Result<String> {
     let options = SqliteConnectOptions::new().filename(path).read_only(true);
     let mut connection = options.connect().await?;

@@ -23,8 +23,8 @@ use tempfile::TempDir;
 /// What each wallet of a world is given: a thousand USDC.
 const MINTED: MicroUsdc = MicroUsdc::new(1_000_000_000);
 
-/// More than any call of the contracts takes, so that nothing has to be estimated: an estimate would fail
-/// for the calls that are meant to revert.
+/// More than any call of the contracts takes, so that nothing has to be estimated: an estimate
+/// would fail for the calls that are meant to revert.
 const GAS: u64 = 500_000;
 
 /// A chain of its own, which makes blocks only when told to, with both contracts on it.
@@ -56,8 +56,8 @@ impl World {
         Self::with_flags(&["--slots-in-an-epoch".to_owned(), slots.to_string()]).await
     }
 
-    /// A chain of the same make with another genesis block: the time of that is all that tells two new
-    /// chains apart.
+    /// A chain of the same make with another genesis block: the time of that is all that tells two
+    /// new chains apart.
     pub async fn elsewhere() -> Result<Self> {
         Self::with_flags(&["--timestamp".to_owned(), "1700000000".to_owned()]).await
     }
@@ -178,7 +178,8 @@ impl World {
         Ok((Syncer::new(node, store.clone(), identity.pins.deployment), store))
     }
 
-    /// Follows the chain from its deployment with a new database: what a clean run leaves in its tables.
+    /// Follows the chain from its deployment with a new database: what a clean run leaves in its
+    /// tables.
     pub async fn clean_run(&self) -> Result<String> {
         let run = self.clean_runs.fetch_add(1, Ordering::Relaxed);
         let db = self.path(&format!("clean-{run}.db"));

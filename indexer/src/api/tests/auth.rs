@@ -11,8 +11,8 @@ use serde_json::json;
 
 const SESSION: &str = "b1e2f3a4-5b6c-7d8e-9f0a-1b2c3d4e5f6a";
 
-/// The routes that want a key. The queries and the id are wrong on purpose: who may not ask does not
-/// learn what is wrong with the question.
+/// The routes that want a key. The queries and the id are wrong on purpose: who may not ask does
+/// not learn what is wrong with the question.
 fn guarded() -> [String; 3] {
     [
         "/wallet?workspaceId=1".to_owned(),

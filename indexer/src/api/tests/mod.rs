@@ -36,7 +36,8 @@ impl Party {
     }
 }
 
-/// An API over a new store, with a workspace for each side of a session and one that has no part in it.
+/// An API over a new store, with a workspace for each side of a session and one that has no part in
+/// it.
 struct Server {
     router: Router,
     store: SqliteStore,

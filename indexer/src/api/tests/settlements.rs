@@ -104,8 +104,8 @@ async fn a_paid_unregistered_session_is_confirmed_without_payload_for_both_walle
     not_a_side(server.get(&path(), &server.stranger).await);
 }
 
-/// A wallet in a payment is no side of a registered session: its workspaces are. Of an unregistered one
-/// there is only the wallet to go by.
+/// A wallet in a payment is no side of a registered session: its workspaces are. Of an unregistered
+/// one there is only the wallet to go by.
 #[tokio::test]
 async fn sharing_a_wallet_opens_unregistered_sessions_only() {
     let server = Server::start().await;

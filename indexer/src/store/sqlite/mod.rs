@@ -1,5 +1,5 @@
-//! The SQLite store: one file in WAL mode, one connection that writes, others that only read and never
-//! wait for it.
+//! The SQLite store: one file in WAL mode, one connection that writes, others that only read and
+//! never wait for it.
 
 mod columns;
 mod ledger;
@@ -22,8 +22,8 @@ use sqlx::SqlitePool;
 /// The store in one SQLite file. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
-    /// One connection; every transaction on it begins as a writer (`BEGIN IMMEDIATE`), so none fails
-    /// half-way because another process wrote in between.
+    /// One connection; every transaction on it begins as a writer (`BEGIN IMMEDIATE`), so none
+    /// fails half-way because another process wrote in between.
     writer: SqlitePool,
     /// Connections opened read-only.
     readers: SqlitePool,

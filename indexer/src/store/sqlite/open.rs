@@ -106,8 +106,8 @@ fn read_only(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY_TIMEOUT)
 }
 
-/// A connection that leaves no trace. Even a reader of a database in WAL mode makes files beside it, unless
-/// it is told that nobody writes; and nobody does where there is no write-ahead log.
+/// A connection that leaves no trace. Even a reader of a database in WAL mode makes files beside
+/// it, unless it is told that nobody writes; and nobody does where there is no write-ahead log.
 async fn to_inspect(path: &Path) -> Result<SqliteConnection, StoreError> {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
@@ -137,7 +137,8 @@ fn newest_schema() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
 }
 
-/// The file's schema version, `None` where it has none yet; an error where it is not ours or too new.
+/// The file's schema version, `None` where it has none yet; an error where it is not ours or too
+/// new.
 async fn check_schema(
     connection: &mut SqliteConnection,
     path: &Path,

@@ -54,8 +54,8 @@ pub(super) async fn wallet(
 /// One row a side, newest first. Each side is read along its own index and stops at the limit, so a
 /// page costs the same however long the history is.
 ///
-/// A side's upper bound is exclusive: an event is older than a cursor when its position is lower, or
-/// the same and the cursor was its other, later side.
+/// A side's upper bound is exclusive: an event is older than a cursor when its position is lower,
+/// or the same and the cursor was its other, later side.
 pub(super) async fn wallet_events(
     connection: &mut SqliteConnection,
     account: Address,

@@ -2,7 +2,8 @@ use eyre::Result;
 use luxxon_indexer::store::SqliteStore;
 use luxxon_tests::{ApiClient, History, World, tables};
 
-/// What the daemon serves is what the contract holds, for every wallet, at the block the daemon names.
+/// What the daemon serves is what the contract holds, for every wallet, at the block the daemon
+/// names.
 #[tokio::test]
 async fn served_balances_equal_deposits_after_220_blocks_and_a_reorg_of_depth_5() -> Result<()> {
     let world = World::start().await?;

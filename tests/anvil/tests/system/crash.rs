@@ -4,8 +4,8 @@ use luxxon_indexer::store::SqliteStore;
 use luxxon_tests::{ApiClient, History, World, tables};
 use std::time::Duration;
 
-/// Twelve kills: six while the daemon reads a chain that is already there, six while it follows one that
-/// grows and is reorganised. Wherever it was hit, the rows end up as if it had never been.
+/// Twelve kills: six while the daemon reads a chain that is already there, six while it follows one
+/// that grows and is reorganised. Wherever it was hit, the rows end up as if it had never been.
 #[tokio::test]
 async fn an_indexer_killed_in_mid_traffic_ends_with_the_rows_of_one_never_killed() -> Result<()> {
     // Final after four blocks, so that the backfill goes by ranges as well as by single blocks.

@@ -13,7 +13,8 @@ use tokio::{
 
 const LONGEST: Duration = Duration::from_mins(1);
 
-/// A `luxxon devnet` as somebody would start it from a shell, with a folder of its own for temporary files.
+/// A `luxxon devnet` as somebody would start it from a shell, with a folder of its own for
+/// temporary files.
 struct Devnet {
     child: Child,
     stdout: BufReader<ChildStdout>,

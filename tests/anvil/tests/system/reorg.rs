@@ -148,8 +148,8 @@ async fn another_chain_below_what_was_final_stops_the_ledger_and_changes_nothing
     Ok(())
 }
 
-/// With a short finality the backfill reads most of the chain by range and the rest by block: both ways of
-/// reading must leave the same rows.
+/// With a short finality the backfill reads most of the chain by range and the rest by block: both
+/// ways of reading must leave the same rows.
 #[tokio::test]
 async fn ranges_and_single_blocks_leave_the_same_rows() -> Result<()> {
     let world = World::with_finality(2).await?;

@@ -61,7 +61,8 @@ async fn a_reader_in_the_middle_of_a_transaction_does_not_hold_up_the_writer() {
     assert_eq!(same, Wallet { balance: MicroUsdc::ZERO, at: cursor.block });
 }
 
-/// In block `n` the pool holds `n - 99`: every answer can be checked by itself, whenever it was read.
+/// In block `n` the pool holds `n - 99`: every answer can be checked by itself, whenever it was
+/// read.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_balance_always_belongs_to_the_block_it_comes_with_and_time_never_runs_backwards() {
     let (_directory, store) = new_store().await;
@@ -88,8 +89,8 @@ async fn a_balance_always_belongs_to_the_block_it_comes_with_and_time_never_runs
     timeout(Duration::from_secs(30), reader).await.unwrap().unwrap();
 }
 
-/// A transaction that read first and locked later could find, half-way, that another process wrote in
-/// between. So it locks before it reads.
+/// A transaction that read first and locked later could find, half-way, that another process wrote
+/// in between. So it locks before it reads.
 #[tokio::test]
 async fn a_transaction_keeps_other_writers_out_from_its_beginning() {
     let (directory, store) = new_store().await;
@@ -117,8 +118,8 @@ async fn cut_off<F: Future>(mut polls: u32, future: F) -> Option<F::Output> {
     .await
 }
 
-/// How often a future is polled depends on the machine, so the cut is tried at every place until the
-/// future ends before it.
+/// How often a future is polled depends on the machine, so the cut is tried at every place until
+/// the future ends before it.
 #[tokio::test]
 async fn writing_that_is_cut_off_anywhere_is_done_wholly_or_not_at_all() {
     let (_directory, store) = new_store().await;

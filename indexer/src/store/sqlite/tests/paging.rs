@@ -25,7 +25,8 @@ fn id((position, side): Entry, block_hash: B256) -> EventId {
     EventId::new(position, side, block_hash).unwrap()
 }
 
-/// Two wallets that pay each other and themselves, several times in one block, among others' events.
+/// Two wallets that pay each other and themselves, several times in one block, among others'
+/// events.
 async fn busy_store() -> (tempfile::TempDir, SqliteStore) {
     let (directory, store) = new_store().await;
     let session = |number| Uuid::from_u128(number);
