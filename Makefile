@@ -44,5 +44,6 @@ artifacts: $(NPM)
 
 # Standard output belongs to `make devnet ARGS=--json`.
 $(NPM): package.json package-lock.json
+	@echo 'installing the Solidity toolchain from npm' >&2
 	@npm ci >&2
 	@touch $@

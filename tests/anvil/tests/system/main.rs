@@ -6,3 +6,4 @@ mod devnet;
 mod docs;
 mod reorg;
 mod startup;
+mod toolchain;
