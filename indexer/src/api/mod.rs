@@ -4,6 +4,7 @@ mod auth;
 mod config;
 mod envelope;
 mod error;
+mod input;
 mod settlements;
 mod time;
 mod wallet;

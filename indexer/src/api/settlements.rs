@@ -3,8 +3,8 @@ use super::{
     auth::Caller,
     envelope::{Answer, Success, eip55},
     error::{ApiError, Code},
+    input::{self, invalid},
     time,
-    wallet::{invalid, parse_uuid},
 };
 use crate::{
     ledger::{Block, Change, Event, Settlement, meter},
@@ -54,7 +54,7 @@ pub(super) async fn settlement<S: Store>(
     caller.needs(Scope::SessionsRead)?;
     let malformed = || invalid("sessionId:malformed");
     let Path(text) = path.map_err(|_| malformed())?;
-    let uuid = parse_uuid(&text).ok_or_else(malformed)?;
+    let uuid = input::uuid(&text).ok_or_else(malformed)?;
     let session = SessionId::of(uuid);
     let SessionRecord { registered, settled } = api.store.session(session).await?;
     let settled = settled.as_ref().map(payment).transpose()?;

@@ -3,6 +3,7 @@ use super::{
     auth::Caller,
     envelope::{Answer, Success, eip55},
     error::{ApiError, Code},
+    input::{self, invalid},
     time,
 };
 use crate::{
@@ -17,8 +18,6 @@ use uuid::Uuid;
 
 /// Events in a page when the caller does not say.
 const DEFAULT_LIMIT: u32 = 50;
-/// The most events in a page.
-const MAX_LIMIT: u32 = 200;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -87,8 +86,8 @@ pub(super) async fn events<S: Store>(
     caller.needs(Scope::WalletRead)?;
     let Query(query) = query.map_err(|_| invalid("query:malformed"))?;
     check_workspace(&caller, query.workspace_id.as_deref())?;
-    let before = query.cursor.as_deref().map(parse_cursor).transpose()?;
-    let limit = query.limit.as_deref().map_or(Ok(DEFAULT_LIMIT), parse_limit)?;
+    let before = query.cursor.as_deref().map(input::cursor).transpose()?;
+    let limit = query.limit.as_deref().map_or(Ok(DEFAULT_LIMIT), input::limit)?;
     let events = api.store.wallet_events(caller.wallet(), before, limit).await?;
     let events = events.iter().map(|event| event_dto(caller.workspace(), event));
     Ok(Success(events.collect::<Result<_, _>>()?))
@@ -126,29 +125,9 @@ fn event_dto(workspace_id: Uuid, entry: &WalletEvent) -> Result<EventDto, ApiErr
 /// A key belongs to one workspace; naming another one is a mistake, not a way to reach it.
 fn check_workspace(caller: &Caller, named: Option<&str>) -> Result<(), ApiError> {
     let Some(named) = named else { return Ok(()) };
-    match parse_uuid(named) {
+    match input::uuid(named) {
         Some(named) if named == caller.workspace() => Ok(()),
         Some(_) => Err(invalid("workspaceId:workspaceMismatch")),
         None => Err(invalid("workspaceId:malformed")),
     }
-}
-
-fn parse_cursor(text: &str) -> Result<EventId, ApiError> {
-    parse_uuid(text).and_then(EventId::from_uuid).ok_or_else(|| invalid("cursor:malformed"))
-}
-
-fn parse_limit(text: &str) -> Result<u32, ApiError> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let limit = digits.then(|| text.parse().ok()).flatten();
-    limit.filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(|| invalid("limit:outOfRange"))
-}
-
-/// Only the hyphenated form; either case.
-pub(super) fn parse_uuid(text: &str) -> Option<Uuid> {
-    const HYPHENATED_LEN: usize = 36;
-    (text.len() == HYPHENATED_LEN).then(|| Uuid::try_parse(text).ok()).flatten()
-}
-
-pub(super) fn invalid(detail: &'static str) -> ApiError {
-    ApiError::new(Code::InvalidInput).detail(detail)
 }

@@ -46,6 +46,22 @@ impl IndexerOptions {
             listen: "127.0.0.1:0".to_owned(),
         })
     }
+
+    /// The daemon's command line. The node's URL is in the environment, where it belongs.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .arg("run")
+            .args(["--chain-id", &self.chain_id.to_string()])
+            .args(["--settlement", &self.settlement])
+            .args(["--deploy-block", &self.deploy_block.to_string()])
+            .arg("--db")
+            .arg(&self.db)
+            .args(["--listen", &self.listen])
+            .env("LUXXON_RPC_URL", self.rpc_url.as_str());
+        command
+    }
 }
 
 /// The daemon stands beside `luxxon`, or beside the folder of a test.
@@ -69,19 +85,8 @@ pub struct Indexer {
 impl Indexer {
     /// Starts the daemon and waits until it serves. Its warnings and errors go to standard error.
     pub async fn start(options: &IndexerOptions) -> Result<Self> {
-        let mut command = Command::new(&options.program);
-        command
-            .arg("run")
-            .args(["--chain-id", &options.chain_id.to_string()])
-            .args(["--settlement", &options.settlement])
-            .args(["--deploy-block", &options.deploy_block.to_string()])
-            .arg("--db")
-            .arg(&options.db)
-            .args(["--listen", &options.listen])
-            .args(["--poll-ms", "100"])
-            .env("LUXXON_RPC_URL", options.rpc_url.as_str())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped());
+        let mut command = options.command();
+        command.args(["--poll-ms", "100"]).stdin(Stdio::null()).stdout(Stdio::piped());
         if env::var_os("LUXXON_LOG").is_none() {
             command.env("LUXXON_LOG", "warn");
         }

@@ -2,25 +2,15 @@ use eyre::{Result, eyre};
 use luxxon_script::devnet::IndexerOptions;
 use luxxon_tests::World;
 use std::{path::Path, time::Duration};
-use tokio::{process::Command, time::timeout};
+use tokio::time::timeout;
 
 /// A refusal takes milliseconds.
 const LONGEST: Duration = Duration::from_mins(1);
 
 /// Starts the daemon, which must refuse: exit code 1 and one line that says why. Returns the line.
 async fn refusal(options: &IndexerOptions) -> Result<String> {
-    let mut command = Command::new(&options.program);
-    command
-        .arg("run")
-        .args(["--chain-id", &options.chain_id.to_string()])
-        .args(["--settlement", &options.settlement])
-        .args(["--deploy-block", &options.deploy_block.to_string()])
-        .arg("--db")
-        .arg(&options.db)
-        .args(["--listen", &options.listen])
-        .env("LUXXON_RPC_URL", options.rpc_url.as_str())
-        .env_remove("LUXXON_LOG")
-        .kill_on_drop(true);
+    let mut command = options.command();
+    command.env_remove("LUXXON_LOG").kill_on_drop(true);
     let output = timeout(LONGEST, command.output()).await??;
     let stderr = String::from_utf8(output.stderr)?;
     assert_eq!(output.status.code(), Some(1), "{stderr}");
