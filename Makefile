@@ -4,6 +4,9 @@ MAKEFLAGS += --no-print-directory
 FORGE = "$$(node script/tool.js forge)"
 NPM = node_modules/.package-lock.json
 
+# Wherever a user's cargo puts its builds, the programs below are started from here.
+export CARGO_TARGET_DIR = $(CURDIR)/target
+
 .PHONY: help devnet test check smoke fmt artifacts
 
 help:
@@ -14,7 +17,8 @@ help:
 	@echo 'make fmt         format everything'
 	@echo 'make artifacts   compile the contracts into bindings/artifacts'
 
-# The last line replaces the shell, and cargo is not in between: whoever signals make signals the devnet.
+# The last line replaces the shell, and cargo is not in between: a SIGTERM that make gets, it passes on to the devnet, and
+# Ctrl-C at a terminal reaches both.
 devnet: $(NPM)
 	@cargo build --workspace
 	@exec target/debug/luxxon devnet $(ARGS)

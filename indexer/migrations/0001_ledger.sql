@@ -47,7 +47,8 @@ CREATE TABLE events (
     session_id         BLOB    CHECK (length(session_id) = 32),
     to_amount          INTEGER CHECK (to_amount >= 0),
     fee_amount         INTEGER CHECK (fee_amount >= 0),
-    rate_per_second    INTEGER CHECK (rate_per_second >= 0),
+    -- 8 bytes, big-endian: no money stands behind a rate, so it may have all of its 64 bits.
+    rate_per_second    BLOB    CHECK (length(rate_per_second) = 8),
     chargeable_seconds INTEGER CHECK (chargeable_seconds >= 0),
     PRIMARY KEY (block_number, log_index),
     CHECK ((counterparty IS NOT NULL) = (kind IN (1, 3))),

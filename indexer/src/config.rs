@@ -1,10 +1,10 @@
 //! The daemon's command line and environment.
 
-use crate::api::PublicConfig;
+use crate::{api::PublicConfig, chain::is_loopback};
 use alloy::primitives::Address;
 use clap::{Args, Parser, Subcommand};
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
-use url::{Host, Url};
+use url::Url;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -115,7 +115,7 @@ impl RunArgs {
             (None, Some(chain)) => chain.rpc_url.to_owned(),
             (None, None) => {
                 let read_from = self.rpc_url.parse()?;
-                if !is_loopback(&read_from) {
+                if !is_loopback(&read_from) || !is_bare(&read_from) {
                     return Err(format!(
                         "chain {} has no well-known public node: say with --public-rpc-url which \
                          one wallets are to use",
@@ -175,13 +175,9 @@ impl fmt::Debug for NodeUrl {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
+/// Whether the URL is a scheme, a host and a port, with no place for a key.
+fn is_bare(url: &Url) -> bool {
+    plain(url) == url.origin().ascii_serialization()
 }
 
 /// The URL without the slash that stands for an empty path: clients append paths to it.
@@ -210,9 +206,16 @@ mod tests {
         assert_eq!(config.chain_name, "Base Sepolia");
         assert_eq!(config.explorer_url, "https://sepolia.basescan.org");
 
-        let unknown = args("31337", "https://base.example/v2/SECRET");
-        let error = unknown.public_config(Address::ZERO).unwrap_err();
-        assert!(error.contains("--public-rpc-url") && !error.contains("SECRET"), "{error}");
+        let unpublishable = [
+            "https://base.example/v2/SECRET",
+            "http://127.0.0.1:8545/SECRET",
+            "http://127.0.0.1:8545/?key=SECRET",
+            "http://SECRET@127.0.0.1:8545",
+        ];
+        for url in unpublishable {
+            let error = args("31337", url).public_config(Address::ZERO).unwrap_err();
+            assert!(error.contains("--public-rpc-url") && !error.contains("SECRET"), "{error}");
+        }
     }
 
     #[test]

@@ -23,7 +23,10 @@ use tokio::{
     sync::watch,
     task::JoinHandle,
 };
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    prelude::*,
+};
 
 fn main() -> ExitCode {
     let Cli { command: Command::Run(args) } = Cli::parse();
@@ -39,16 +42,22 @@ fn main() -> ExitCode {
     }
 }
 
+/// The level is that of this program alone. What the libraries under it would say at such levels includes the
+/// node's URL, and with it a key.
 fn start_log() -> Result<()> {
-    let filter = match env::var("LUXXON_LOG") {
-        Ok(directives) => EnvFilter::try_new(directives).wrap_err("LUXXON_LOG")?,
-        Err(_) => EnvFilter::new("info"),
+    let level = match env::var("LUXXON_LOG") {
+        Ok(level) => level.parse().map_err(|_| {
+            eyre!("LUXXON_LOG is {level:?}, expected off, error, warn, info, debug or trace")
+        })?,
+        Err(_) => LevelFilter::INFO,
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let filter =
+        Targets::new().with_default(LevelFilter::ERROR).with_target("luxxon_indexer", level);
+    let log = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
-        .init();
+        .with_filter(filter);
+    tracing_subscriber::registry().with(log).init();
     Ok(())
 }
 

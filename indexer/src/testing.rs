@@ -27,9 +27,9 @@ pub(crate) fn pins() -> Pins {
         deployment: Deployment {
             settlement: address!("0xa748C178df47c2DA2227C247293943713eB65a26"),
             usdc: address!("0x036CbD53842c5426634e7929541eC2318f3dCF7e"),
+            deploy_block: DEPLOY_BLOCK,
         },
         code_hash: B256::repeat_byte(0xc0),
-        deploy_block: DEPLOY_BLOCK,
     }
 }
 

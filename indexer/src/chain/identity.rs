@@ -14,7 +14,8 @@ use luxxon_bindings::settlement::LuxxonSettlement::USDCCall;
 pub struct Identity {
     /// What the database is pinned to.
     pub pins: Pins,
-    /// Where its ledger begins: the block before the deployment.
+    /// Where its ledger begins: the block before the deployment, or the final one where that is lower. What is
+    /// not final may be replaced, the deployment itself included.
     pub first: Block,
 }
 
@@ -45,14 +46,13 @@ pub async fn identify(
         return wrong(format!("{usdc}, the USDC of {settlement}, has no code"));
     }
     let genesis = node.header(0).await?.ok_or(ChainError::UnknownBlock(0))?;
-    let before = deploy_block.saturating_sub(1);
-    let first = node.header(before).await?.ok_or(ChainError::UnknownBlock(before))?;
+    let first = deploy_block.saturating_sub(1).min(node.heads().await?.finalized.number);
+    let first = node.header(first).await?.ok_or(ChainError::UnknownBlock(first))?;
     let pins = Pins {
         chain_id,
         genesis_hash: genesis.hash,
-        deployment: Deployment { settlement, usdc },
+        deployment: Deployment { settlement, usdc, deploy_block },
         code_hash: keccak256(&code),
-        deploy_block,
     };
     Ok(Identity { pins, first: first.block() })
 }

@@ -8,6 +8,9 @@ mod identity;
 mod logs;
 mod node;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::ChainError;
 pub use identity::{Identity, identify};
-pub use node::{BlockLogs, Header, Heads, Node, RangeLogs};
+pub use node::{BlockLogs, Header, Heads, Node, RangeLogs, is_loopback};

@@ -17,7 +17,7 @@ use alloy::{
 use luxxon_bindings::usdc::UsdcStandIn::Approval;
 use serde::Deserialize;
 use std::{collections::BTreeMap, time::Duration};
-use url::Url;
+use url::{Host, Url};
 
 /// How long one HTTP request may take, body included. A range of logs that takes longer is too
 /// large.
@@ -51,8 +51,8 @@ impl Header {
 pub struct Heads {
     /// The last block.
     pub latest: Header,
-    /// The height below which the node expects no reorg.
-    pub finalized: u64,
+    /// The last block that the node expects no reorg to replace.
+    pub finalized: Header,
 }
 
 /// A block's logs.
@@ -103,14 +103,16 @@ impl From<RpcHeader> for Header {
 impl Node {
     /// The node at `url`. Nothing is sent yet.
     pub fn new(url: Url) -> Result<Self, ChainError> {
-        let http = reqwest::Client::builder()
-            .timeout(REQUEST_TIMEOUT)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .build()
-            .map_err(|error| ChainError::Unreachable {
-                node: node_name(&url),
-                reason: error.without_url().to_string(),
-            })?;
+        let mut http =
+            reqwest::Client::builder().timeout(REQUEST_TIMEOUT).connect_timeout(CONNECT_TIMEOUT);
+        if is_loopback(&url) {
+            // A proxy that the environment names would look for the node on its own machine.
+            http = http.no_proxy();
+        }
+        let http = http.build().map_err(|error| ChainError::Unreachable {
+            node: node_name(&url),
+            reason: error.without_url().to_string(),
+        })?;
         Ok(Self { client: RpcClient::new_http_with_client(http, url.clone()), url })
     }
 
@@ -137,8 +139,8 @@ impl Node {
         self.call("eth_call", (request, "latest")).await
     }
 
-    /// Where the chain stands. Of a node that knows nothing final yet, and says so by null or by an
-    /// error, the final height is 0.
+    /// Where the chain stands. Of a node that knows nothing final yet, and says so by null or by an error, it is
+    /// block 0 that is final.
     pub async fn heads(&self) -> Result<Heads, ChainError> {
         let mut batch = self.client.new_batch();
         let latest = self.queue_header(&mut batch, "latest".to_owned())?;
@@ -146,11 +148,18 @@ impl Node {
         self.send(batch).await?;
         let latest = self.header_of(latest).await?.ok_or(ChainError::UnknownBlock(0))?;
         let finalized = match self.header_of(finalized).await {
-            Ok(header) => header.map_or(0, |header| header.number),
-            Err(ChainError::Refused { .. }) => 0,
+            Ok(Some(finalized)) => finalized,
+            Ok(None) | Err(ChainError::Refused { .. }) => {
+                self.header(0).await?.ok_or(ChainError::UnknownBlock(0))?
+            }
             Err(other) => return Err(other),
         };
-        Ok(Heads { latest, finalized: finalized.min(latest.number) })
+        if finalized.number > latest.number {
+            let what =
+                format!("block {} is final, but {} the last", finalized.number, latest.number);
+            return Err(ChainError::Inconsistent(what));
+        }
+        Ok(Heads { latest, finalized })
     }
 
     /// The header at a height, if the node has one there.
@@ -306,6 +315,17 @@ fn at_height(number: u64, header: Option<Header>) -> Result<Option<Header>, Chai
             header.number
         ))),
         header => Ok(header),
+    }
+}
+
+/// Whether the URL's host is this machine.
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 

@@ -11,13 +11,15 @@ use luxxon_bindings::{
     usdc::UsdcStandIn::Approval,
 };
 
-/// The two contracts whose logs make the ledger.
+/// The two contracts whose logs make the ledger, and the block it begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deployment {
     /// `LuxxonSettlement`.
     pub settlement: Address,
     /// The USDC it holds.
     pub usdc: Address,
+    /// The block `LuxxonSettlement` was deployed in.
+    pub deploy_block: u64,
 }
 
 /// A log of a mined block, with what is known of its place.
@@ -54,7 +56,8 @@ pub enum DecodeError {
     },
 }
 
-/// What `raw` says, or `None` for an event of the contract that moves no money (a pause, a role).
+/// What `raw` says, or `None` for an event of the contract that moves no money (a pause, a role), and for
+/// what was before the contract: an allowance can be given to an address that has no code yet.
 ///
 /// Amounts are narrowed to the 64 bits the contract bounds them to; one that does not fit is an
 /// error, never a cut.
@@ -66,6 +69,7 @@ pub fn decode(deployment: &Deployment, raw: &RawLog) -> Result<Option<Event>, De
     } else {
         return Err(DecodeError::ForeignAddress(raw.log.address));
     };
+    let change = change.filter(|_| raw.position.block >= deployment.deploy_block);
     Ok(change.map(|change| Event { position: raw.position, tx_hash: raw.tx_hash, change }))
 }
 
@@ -129,6 +133,7 @@ mod tests {
     const DEPLOYMENT: Deployment = Deployment {
         settlement: address!("0x5e771e0000000000000000000000000000000001"),
         usdc: address!("0x05dc000000000000000000000000000000000001"),
+        deploy_block: 7,
     };
     const CONSUMER: Address = address!("0xc000000000000000000000000000000000000001");
     const OPERATOR: Address = address!("0x0900000000000000000000000000000000000001");
@@ -201,6 +206,16 @@ mod tests {
             Approval { owner: CONSUMER, spender: DEPLOYMENT.settlement, value: U256::MAX };
         let event = decode(&DEPLOYMENT, &log_of(DEPLOYMENT.usdc, &approval)).unwrap().unwrap();
         assert_eq!(event.change, Change::Approval { owner: CONSUMER, allowance: U256::MAX });
+    }
+
+    #[test]
+    fn what_was_before_the_deployment_is_no_part_of_the_ledger() {
+        let approval =
+            Approval { owner: CONSUMER, spender: DEPLOYMENT.settlement, value: U256::ONE };
+        let mut log = log_of(DEPLOYMENT.usdc, &approval);
+        assert!(decode(&DEPLOYMENT, &log).unwrap().is_some());
+        log.position.block = 6;
+        assert_eq!(decode(&DEPLOYMENT, &log), Ok(None));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use crate::ledger::PoolError;
+use crate::ledger::{PoolError, Position};
 use std::path::PathBuf;
 use uuid::Uuid;
 
@@ -8,10 +8,26 @@ use uuid::Uuid;
 pub enum StoreError {
     /// SQLite failed.
     #[error("database: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(sqlx::Error),
+    /// The file could not be opened or made.
+    #[error("cannot open {path} (--db): {reason}", path = .path.display())]
+    Unopenable {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's words.
+        reason: String,
+    },
+    /// An event that could not be written.
+    #[error("block {}, log {}: {error}", .at.block, .at.log_index)]
+    Event {
+        /// Where the event stands.
+        at: Position,
+        /// What was wrong with it.
+        error: Box<StoreError>,
+    },
     /// The schema could not be brought up to date.
     #[error("database schema: {0}")]
-    Schema(#[from] sqlx::migrate::MigrateError),
+    Schema(sqlx::migrate::MigrateError),
     /// The file was written by a newer version of this program.
     #[error(
         "{path} has schema version {found}, written by a newer luxxon-indexer; this one knows \
@@ -103,7 +119,25 @@ pub enum StoreError {
     },
 }
 
+// By hand: a cause that is part of the message is not to be a source too, or it would be said twice.
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<sqlx::migrate::MigrateError> for StoreError {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        Self::Schema(error)
+    }
+}
+
 impl StoreError {
+    /// This error, with the place of the event it came from.
+    pub(super) fn at(self, at: Position) -> Self {
+        Self::Event { at, error: Box::new(self) }
+    }
+
     /// Whether the same call may well succeed later: another process held the database too long.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
@@ -115,6 +149,7 @@ impl StoreError {
                 .and_then(|code| code.parse::<i32>().ok())
                 .is_some_and(|code| BUSY_OR_LOCKED.contains(&(code & 0xff))),
             Self::Database(sqlx::Error::PoolTimedOut) => true,
+            Self::Event { error, .. } => error.is_retryable(),
             _ => false,
         }
     }

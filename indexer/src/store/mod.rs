@@ -28,8 +28,6 @@ pub struct Pins {
     pub deployment: Deployment,
     /// keccak256 of the settlement contract's code.
     pub code_hash: B256,
-    /// The block the settlement contract was deployed in.
-    pub deploy_block: u64,
 }
 
 /// How far the ledger has come.

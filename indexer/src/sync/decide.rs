@@ -18,40 +18,53 @@ pub(super) enum Step {
     Reorg,
 }
 
-/// Decides from where the ledger stands, where the chain stands, and which block the ledger holds
-/// at the height of the chain's head (`None` where it holds none there).
+/// Which blocks the ledger holds at the heights the node speaks of; `None` where it holds none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ours {
+    /// At the height of the chain's head.
+    pub(super) at_head: Option<Block>,
+    /// At the height of the chain's final block.
+    pub(super) at_final: Option<Block>,
+}
+
+/// The height that is final for the ledger: the node's, once the ledger holds that very block, else
+/// what was final before. The number alone is not enough: behind a balancer, the blocks that follow
+/// may come from another node than the one that gave it.
+pub(super) fn final_height(cursor: &Cursor, heads: &Heads, ours: &Ours) -> u64 {
+    match ours.at_final {
+        Some(ours) if ours.hash == heads.finalized.hash => ours.number.max(cursor.final_block),
+        _ => cursor.final_block,
+    }
+}
+
+/// Decides from where the ledger stands and where the chain stands.
 ///
 /// A head that differs from our block of its height is a reorg, whether the chain grew, kept its
 /// height or became shorter. A head that is one of our own blocks is a node behind us. A head below
 /// the final height is behind as well: no reorg is deeper than finality.
-pub(super) fn next_step(
-    cursor: &Cursor,
-    heads: &Heads,
-    ours_at_head: Option<&Block>,
-    range_size: u64,
-) -> Step {
+pub(super) fn next_step(cursor: &Cursor, heads: &Heads, ours: &Ours, range_size: u64) -> Step {
     let at = cursor.block.number;
     let head = &heads.latest;
     if head.number < cursor.final_block {
         return Step::Behind;
     }
-    if head.number <= at && ours_at_head.is_none_or(|ours| ours.hash != head.hash) {
+    if head.number <= at && ours.at_head.is_none_or(|ours| ours.hash != head.hash) {
         return Step::Reorg;
     }
     if head.number < at {
         return Step::Behind;
     }
-    if heads.finalized > at {
-        let last = heads.finalized.min(at.saturating_add(range_size.max(1)));
+    if heads.finalized.number > at {
+        let last = heads.finalized.number.min(at.saturating_add(range_size.max(1)));
         return Step::Range(at + 1..=last);
     }
     if head.number > at {
         return Step::Block(at + 1);
     }
-    if heads.finalized > cursor.final_block {
-        return Step::Finalize(heads.finalized);
+    match final_height(cursor, heads, ours) {
+        higher if higher > cursor.final_block => Step::Finalize(higher),
+        _ => Step::Wait,
     }
-    Step::Wait
 }
 
 #[cfg(test)]
@@ -68,18 +81,34 @@ mod tests {
         Cursor { block: block(number), final_block }
     }
 
-    fn heads(number: u64, fork: u8, finalized: u64) -> Heads {
+    fn header(number: u64, fork: u8) -> Header {
         let hash = B256::with_last_byte(fork);
-        Heads {
-            latest: Header { number, hash, parent_hash: B256::ZERO, timestamp: number },
-            finalized,
-        }
+        Header { number, hash, parent_hash: B256::ZERO, timestamp: number }
+    }
+
+    fn heads(number: u64, fork: u8, finalized: u64) -> Heads {
+        Heads { latest: header(number, fork), finalized: header(finalized, 1) }
+    }
+
+    fn ours(cursor: &Cursor, heads: &Heads) -> Ours {
+        let held = |number| {
+            (cursor.final_block..=cursor.block.number).contains(&number).then(|| block(number))
+        };
+        Ours { at_head: held(heads.latest.number), at_final: held(heads.finalized.number) }
     }
 
     fn step(cursor: &Cursor, heads: &Heads) -> Step {
-        let ours = block(heads.latest.number);
-        let ours = (heads.latest.number <= cursor.block.number).then_some(&ours);
-        next_step(cursor, heads, ours, 10)
+        next_step(cursor, heads, &ours(cursor, heads), 10)
+    }
+
+    #[test]
+    fn a_height_is_final_only_where_we_hold_the_block_that_is() {
+        let (cursor, mut heads) = (cursor(100, 36), heads(101, 1, 40));
+        assert_eq!(final_height(&cursor, &heads, &ours(&cursor, &heads)), 40);
+        heads.finalized = header(40, 2);
+        assert_eq!(final_height(&cursor, &heads, &ours(&cursor, &heads)), 36, "another block");
+        heads.finalized = header(20, 1);
+        assert_eq!(final_height(&cursor, &heads, &ours(&cursor, &heads)), 36, "it never falls");
     }
 
     #[test]
@@ -113,11 +142,17 @@ mod tests {
 
     #[test]
     fn a_height_we_should_hold_but_do_not_is_looked_into() {
-        assert_eq!(next_step(&cursor(100, 36), &heads(99, 1, 36), None, 10), Step::Reorg);
+        assert_eq!(
+            next_step(&cursor(100, 36), &heads(99, 1, 36), &Ours::default(), 10),
+            Step::Reorg
+        );
     }
 
     #[test]
     fn a_range_size_of_zero_still_moves() {
-        assert_eq!(next_step(&cursor(0, 0), &heads(100, 1, 36), None, 0), Step::Range(1..=1));
+        assert_eq!(
+            next_step(&cursor(0, 0), &heads(100, 1, 36), &Ours::default(), 0),
+            Step::Range(1..=1)
+        );
     }
 }

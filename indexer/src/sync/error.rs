@@ -12,14 +12,14 @@ pub enum SyncError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A log that cannot be.
-    #[error("block {block}, log {log_index}: {source}")]
+    #[error("block {block}, log {log_index}: {error}")]
     Decode {
         /// The log's block.
         block: u64,
         /// Its index there.
         log_index: u32,
         /// What is wrong with it.
-        source: DecodeError,
+        error: DecodeError,
     },
     /// The node's chain parts from ours below what it had called final.
     #[error(

@@ -1,14 +1,18 @@
 use super::{
     SyncError,
-    decide::{Step, next_step},
+    decide::{Ours, Step, final_height, next_step},
     pace::{RangeSize, backoff},
 };
 use crate::{
     chain::{ChainError, Heads, Node, RangeLogs},
     ledger::{Block, Deployment, Event, RawLog, decode},
-    store::{Batch, Cursor, Store},
+    store::{Batch, Cursor, Store, StoreError},
 };
-use std::{convert::Infallible, ops::RangeInclusive, time::Duration};
+use std::{
+    convert::Infallible,
+    ops::RangeInclusive,
+    time::{Duration, Instant},
+};
 use tracing::{debug, info, warn};
 
 /// What a step achieved.
@@ -43,25 +47,27 @@ impl<S: Store> Syncer<S> {
     /// for news every `poll`. It may be dropped at any await: nothing is ever half written.
     pub async fn follow(mut self, poll: Duration) -> Result<Infallible, SyncError> {
         let mut failures = 0;
+        let mut waiting = WaitingForNode::default();
         loop {
-            let wait = match self.step().await {
-                Ok(Progress::Advanced | Progress::RolledBack) => {
-                    failures = 0;
-                    continue;
-                }
-                Ok(Progress::AtHead | Progress::NodeBehind) => {
-                    failures = 0;
-                    poll
-                }
+            let step = self.step().await;
+            waiting.note(&step);
+            let wait = match step {
+                Ok(Progress::Advanced) => Duration::ZERO,
+                // Behind a balancer whose nodes differ at the head, the next step may undo this one.
+                Ok(Progress::RolledBack | Progress::AtHead | Progress::NodeBehind) => poll,
                 Err(error) if error.is_retryable() => {
                     failures += 1;
                     let wait = backoff(failures);
                     warn!(%error, failures, ?wait, "will try again");
-                    wait
+                    tokio::time::sleep(wait).await;
+                    continue;
                 }
                 Err(error) => return Err(error),
             };
-            tokio::time::sleep(wait).await;
+            failures = 0;
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
+            }
         }
     }
 
@@ -69,8 +75,11 @@ impl<S: Store> Syncer<S> {
     pub async fn step(&mut self) -> Result<Progress, SyncError> {
         let heads = self.node.heads().await?;
         let cursor = self.store.cursor().await?;
-        let ours_at_head = self.store.block(heads.latest.number).await?;
-        match next_step(&cursor, &heads, ours_at_head.as_ref(), self.range_size.get()) {
+        let ours = Ours {
+            at_head: self.store.block(heads.latest.number).await?,
+            at_final: self.store.block(heads.finalized.number).await?,
+        };
+        match next_step(&cursor, &heads, &ours, self.range_size.get()) {
             Step::Wait => Ok(Progress::AtHead),
             Step::Behind => {
                 debug!(head = heads.latest.number, cursor = cursor.block.number, "node behind");
@@ -81,7 +90,10 @@ impl<S: Store> Syncer<S> {
                 Ok(Progress::Advanced)
             }
             Step::Range(range) => self.take_range(&cursor, &heads, range).await,
-            Step::Block(number) => self.take_block(&cursor, &heads, number).await,
+            Step::Block(number) => {
+                let final_block = final_height(&cursor, &heads, &ours);
+                self.take_block(&cursor, &heads, number, final_block).await
+            }
             Step::Reorg => self.roll_back(&cursor, &heads).await,
         }
     }
@@ -105,8 +117,12 @@ impl<S: Store> Syncer<S> {
         if first.parent_hash != cursor.block.hash {
             return self.roll_back(cursor, heads).await;
         }
+        if to == heads.finalized.number && blocks.last() != Some(&heads.finalized.block()) {
+            let what = format!("two answers give the final block {to} two hashes");
+            return Err(ChainError::Inconsistent(what).into());
+        }
         self.range_size.answered();
-        let batch = Batch { blocks, events: self.decode(&logs)?, final_block: heads.finalized };
+        let batch = Batch { blocks, events: self.decode(&logs)?, final_block: to };
         info!(from, to, events = batch.events.len(), head = heads.latest.number, "backfilled");
         self.store.commit(cursor.block, batch).await?;
         Ok(Progress::Advanced)
@@ -117,6 +133,7 @@ impl<S: Store> Syncer<S> {
         cursor: &Cursor,
         heads: &Heads,
         number: u64,
+        final_block: u64,
     ) -> Result<Progress, SyncError> {
         let header = match heads.latest {
             latest if latest.number == number => latest,
@@ -126,11 +143,8 @@ impl<S: Store> Syncer<S> {
             return self.roll_back(cursor, heads).await;
         }
         let logs = self.node.block_logs(&self.deployment, &header).await?.logs;
-        let batch = Batch {
-            blocks: vec![header.block()],
-            events: self.decode(&logs)?,
-            final_block: heads.finalized,
-        };
+        let batch =
+            Batch { blocks: vec![header.block()], events: self.decode(&logs)?, final_block };
         debug!(number, events = batch.events.len(), "block taken in");
         self.store.commit(cursor.block, batch).await?;
         Ok(Progress::Advanced)
@@ -169,7 +183,7 @@ impl<S: Store> Syncer<S> {
     async fn kept(&self, number: u64) -> Result<Block, SyncError> {
         let block = self.store.block(number).await?;
         Ok(block.ok_or_else(|| {
-            crate::store::StoreError::Damaged(format!("block {number} is not kept, but should be"))
+            StoreError::Damaged(format!("block {number} is not kept, but should be"))
         })?)
     }
 
@@ -177,13 +191,44 @@ impl<S: Store> Syncer<S> {
         logs.iter()
             .filter_map(|raw| {
                 decode(&self.deployment, raw)
-                    .map_err(|source| SyncError::Decode {
+                    .map_err(|error| SyncError::Decode {
                         block: raw.position.block,
                         log_index: raw.position.log_index,
-                        source,
+                        error,
                     })
                     .transpose()
             })
             .collect()
+    }
+}
+
+/// Says that the node is behind us: when it begins, once a minute while it lasts, and when it is over. A node
+/// that was reset to a shorter chain looks like one that is catching up, and nobody should have to guess.
+#[derive(Debug, Default)]
+struct WaitingForNode {
+    since: Option<Instant>,
+    said: Option<Instant>,
+}
+
+impl WaitingForNode {
+    fn note(&mut self, step: &Result<Progress, SyncError>) {
+        const EVERY: Duration = Duration::from_mins(1);
+        match step {
+            Ok(Progress::NodeBehind) => {
+                let since = *self.since.get_or_insert_with(Instant::now);
+                if self.said.is_none_or(|said| said.elapsed() >= EVERY) {
+                    self.said = Some(Instant::now());
+                    let waited = since.elapsed().as_secs();
+                    warn!(waited, "the node is behind the ledger: waiting for it");
+                }
+            }
+            Ok(_) => {
+                if self.since.take().is_some() {
+                    self.said = None;
+                    info!("the node has caught up");
+                }
+            }
+            Err(_) => {}
+        }
     }
 }

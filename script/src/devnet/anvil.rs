@@ -9,7 +9,7 @@ use alloy::{
 };
 use eyre::{Result, WrapErr, bail, ensure, eyre};
 use rustix::process::Signal;
-use std::{process::Stdio, time::Duration};
+use std::{path::PathBuf, process::Stdio, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
@@ -47,7 +47,7 @@ pub struct Anvil {
 impl Anvil {
     /// Starts anvil on 127.0.0.1 and waits until it listens.
     pub async fn start(options: &AnvilOptions) -> Result<Self> {
-        let mut command = Command::new(project::tool("anvil")?);
+        let mut command = Command::new(executable().await?);
         command.args(["--host", "127.0.0.1", "--port", &options.port.to_string()]);
         if let Some(seconds) = options.block_time {
             command.args(["--block-time", &seconds.to_string()]);
@@ -90,7 +90,7 @@ impl Anvil {
     /// A provider that leaves nonces, gas and signing to anvil, which holds its accounts' keys. So
     /// any number of senders can use one account at once.
     pub fn provider(&self) -> Result<RootProvider> {
-        let http = reqwest::Client::builder().timeout(LONGEST_REQUEST).build()?;
+        let http = reqwest::Client::builder().timeout(LONGEST_REQUEST).no_proxy().build()?;
         let provider = ProviderBuilder::new()
             .disable_recommended_fillers()
             .connect_reqwest(http, self.url.clone());
@@ -117,6 +117,18 @@ const LONGEST_REQUEST: Duration = Duration::from_secs(30);
 
 /// How often to ask a chain on this machine for a receipt.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// The anvil of the version that the project pins: the one on PATH where it is that version, else the one
+/// `npm ci` brought.
+async fn executable() -> Result<PathBuf> {
+    let mut command = Command::new("node");
+    command.arg(project::root()?.join("script/tool.js")).arg("anvil");
+    // A child like the others: a Ctrl-C at the terminal is not its business.
+    command.kill_on_drop(true).process_group(0);
+    let output = command.output().await.wrap_err("node does not run: it finds anvil")?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
+    Ok(PathBuf::from(String::from_utf8(output.stdout)?.trim()))
+}
 
 struct Banner {
     url: Url,

@@ -23,6 +23,7 @@ use luxxon_indexer::{
     store::{NewApiKey, NewWorkspace, Scope, SqliteStore, Store},
 };
 use report::{Ready, WorkspaceReady};
+use rustix::process::Signal;
 use std::{
     io::Write,
     os::unix::process::ExitStatusExt,
@@ -31,7 +32,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use traffic::Traffic;
 
 /// How the devnet is to be.
@@ -76,9 +77,8 @@ const MINTED: MicroUsdc = MicroUsdc::new(1_000_000_000_000);
 /// How long the indexer may take to see the blocks made while starting.
 const LONGEST_CATCH_UP: Duration = Duration::from_secs(30);
 
-/// An indexer that dies this soon after it started, this often in a row, would only die again.
-const SHORT_LIFE: Duration = Duration::from_secs(5);
-const MOST_SHORT_LIVES: u32 = 3;
+/// The pause before an indexer that was killed is started again.
+const BEFORE_RESTART: Duration = Duration::from_millis(200);
 
 /// Runs the devnet until SIGINT, SIGTERM or SIGHUP, or until one of its parts ends.
 pub fn run(args: &DevnetArgs) -> Result<()> {
@@ -106,7 +106,7 @@ async fn run_until_stopped(args: &DevnetArgs) -> Result<()> {
 }
 
 /// The signals that end a devnet in good order.
-struct StopSignals([Signal; 3]);
+struct StopSignals([tokio::signal::unix::Signal; 3]);
 
 impl StopSignals {
     fn listen() -> Result<Self> {
@@ -132,7 +132,6 @@ struct Devnet {
     anvil: Anvil,
     indexer: Indexer,
     indexer_options: IndexerOptions,
-    indexer_started: Instant,
     traffic: Option<tokio::task::JoinHandle<()>>,
     store: SqliteStore,
     ready: Ready,
@@ -212,17 +211,9 @@ impl Devnet {
             workspaces: vec![consumer, operator],
             session,
             block_time: args.block_time,
+            kept: args.db.clone(),
         };
-        Ok(Self {
-            anvil,
-            indexer,
-            indexer_options,
-            indexer_started: Instant::now(),
-            traffic,
-            store,
-            ready,
-            _folder: folder,
-        })
+        Ok(Self { anvil, indexer, indexer_options, traffic, store, ready, _folder: folder })
     }
 
     /// Says what there is, on standard output.
@@ -236,24 +227,20 @@ impl Devnet {
         Ok(stdout.flush()?)
     }
 
-    /// Returns when a part has ended. An indexer that was killed is started again, as an operator's
-    /// service manager would; one that was told to stop, or that gave up, ends the devnet.
+    /// Returns when a part has ended. An indexer that was killed (`kill -9`) is started again, as an
+    /// operator's service manager would; one that was told to stop, or gave up, ends the devnet.
     async fn supervise(&mut self) -> Result<()> {
-        let mut short_lives = 0;
         loop {
             tokio::select! {
                 status = self.anvil.ended() => return ended("anvil", status?),
                 status = self.indexer.ended() => {
                     let status = status?;
-                    let killed = status.code().is_none() && !was_told_to_stop(status);
-                    let short = self.indexer_started.elapsed() < SHORT_LIFE;
-                    short_lives = if short { short_lives + 1 } else { 0 };
-                    if !killed || short_lives == MOST_SHORT_LIVES {
+                    if status.signal() != Some(Signal::KILL.as_raw()) {
                         return ended("the indexer", status);
                     }
-                    say(&format!("the indexer died ({status}): starting it again"));
+                    say("the indexer was killed: starting it again");
+                    tokio::time::sleep(BEFORE_RESTART).await;
                     self.indexer = Indexer::start(&self.indexer_options).await?;
-                    self.indexer_started = Instant::now();
                 }
             }
         }
@@ -281,8 +268,8 @@ fn ended(part: &str, status: ExitStatus) -> Result<()> {
 }
 
 fn was_told_to_stop(status: ExitStatus) -> bool {
-    let told = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-    status.signal().is_some_and(|signal| told.map(|kind| kind.as_raw_value()).contains(&signal))
+    let told = [Signal::INT, Signal::TERM, Signal::HUP].map(Signal::as_raw);
+    status.signal().is_some_and(|signal| told.contains(&signal))
 }
 
 /// Approves, tops up and settles once, making the blocks for it. Returns the session, and the
@@ -293,7 +280,7 @@ async fn first_session(traffic: &Traffic, provider: &RootProvider) -> Result<(uu
         let sent = traffic.act(step).await?;
         mined(provider, sent.tx_hash).await?;
         if let Some(session) = sent.session {
-            return Ok((session, step + 1));
+            return Ok((session.id, step + 1));
         }
     }
     unreachable!("the traffic settles within its first steps");

@@ -2,7 +2,10 @@
 
 use alloy::primitives::{Address, B256};
 use serde::Serialize;
-use std::fmt::{self, Write};
+use std::{
+    fmt::{self, Write},
+    path::PathBuf,
+};
 use uuid::Uuid;
 
 /// Everything needed to use a devnet: the one line of `--json`.
@@ -24,6 +27,9 @@ pub(super) struct Ready {
     pub(super) session: Option<Uuid>,
     #[serde(skip)]
     pub(super) block_time: f64,
+    /// The database, where it is to stay.
+    #[serde(skip)]
+    pub(super) kept: Option<PathBuf>,
 }
 
 /// A workspace with its secrets, which on a devnet are worth nothing.
@@ -64,7 +70,10 @@ impl fmt::Display for Ready {
         for line in self.curl_lines() {
             writeln!(f, "{line}")?;
         }
-        write!(f, "\nCtrl-C stops everything and leaves nothing behind.")
+        match &self.kept {
+            None => write!(f, "\nCtrl-C stops everything and leaves nothing behind."),
+            Some(path) => write!(f, "\nCtrl-C stops everything and leaves {}.", path.display()),
+        }
     }
 }
 

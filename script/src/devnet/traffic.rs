@@ -13,7 +13,7 @@ use luxxon_indexer::{
     ledger::meter,
     store::{NewSession, SqliteStore, Store},
 };
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 use uuid::Uuid;
 
 /// The platform's usual fee: 15 %.
@@ -67,10 +67,11 @@ pub(super) struct Traffic {
 }
 
 /// What was sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Sent {
     pub(super) tx_hash: B256,
-    pub(super) session: Option<Uuid>,
+    /// The session, where it was a settlement.
+    pub(super) session: Option<NewSession>,
 }
 
 impl Traffic {
@@ -103,23 +104,28 @@ impl Traffic {
 
     /// Registers a session that has just ended, and settles it.
     async fn settle(&self, rate: MicroUsdc, seconds: u32) -> Result<Sent> {
-        let id = Uuid::new_v4();
-        let shares = meter::shares(rate, seconds, PLATFORM_FEE_BPS)
-            .ok_or_else(|| eyre!("a session that costs more than 64 bits hold"))?;
         let session = NewSession {
-            id,
+            id: Uuid::new_v4(),
             consumer_workspace: self.consumer_workspace,
             operator_workspace: self.operator_workspace,
             rate_per_second: rate,
             chargeable_seconds: seconds,
             platform_fee_bps: PLATFORM_FEE_BPS,
         };
-        self.store.register_session(session).await?;
+        self.store.register_session(session.clone()).await?;
+        self.settle_registered(session).await
+    }
+
+    /// Settles a registered session. The contract's replay lock makes it harmless to send one again.
+    async fn settle_registered(&self, session: NewSession) -> Result<Sent> {
+        let (rate, seconds) = (session.rate_per_second, session.chargeable_seconds);
+        let shares = meter::shares(rate, seconds, session.platform_fee_bps)
+            .ok_or_else(|| eyre!("a session that costs more than 64 bits hold"))?;
         let call = self
             .contracts
             .settlement
             .settleFromPool(
-                SessionId::of(id).0,
+                SessionId::of(session.id).0,
                 self.cast.consumer,
                 self.cast.operator,
                 rate.into(),
@@ -128,24 +134,52 @@ impl Traffic {
                 shares.fee_amount.into(),
             )
             .from(self.cast.relayer);
-        Ok(sent(&call.send().await.wrap_err("settleFromPool")?, Some(id)))
+        Ok(sent(&call.send().await.wrap_err("settleFromPool")?, Some(session)))
     }
 
-    /// Goes on from `step`, an action a block, for ever. What fails is said and left behind: the
-    /// chain may be reorganised, paused or emptied under this traffic by whoever uses the
-    /// devnet.
+    /// Goes on from `step`, an action a block, for ever. What fails is said and left behind: the chain may
+    /// be reorganised, paused or emptied under this traffic by whoever uses the devnet. Only a settlement
+    /// that the chain has lost is sent again, as a relayer would.
     pub(super) async fn flow(self, mut step: u64, block_time: Duration) {
+        let mut unsettled = VecDeque::new();
         loop {
-            if let Err(error) = self.act(step).await {
+            match self.act(step).await {
+                Ok(Sent { session: Some(session), .. }) => unsettled.push_back((step, session)),
+                Ok(_) => {}
+                Err(error) => eprintln!("traffic: {error:#}"),
+            }
+            if let Err(error) = self.look_after(&mut unsettled, step).await {
                 eprintln!("traffic: {error:#}");
             }
             step += 1;
             tokio::time::sleep(block_time).await;
         }
     }
+
+    /// Looks whether the oldest session that was sent a while ago is settled, and sends it again where it is
+    /// not.
+    async fn look_after(
+        &self,
+        unsettled: &mut VecDeque<(u64, NewSession)>,
+        step: u64,
+    ) -> Result<()> {
+        /// Blocks until a settlement is looked for: deeper than the reorgs people try out.
+        const PATIENCE: u64 = 8;
+        let Some((sent, session)) = unsettled.front().cloned() else { return Ok(()) };
+        if step < sent + PATIENCE {
+            return Ok(());
+        }
+        unsettled.pop_front();
+        let hash = SessionId::of(session.id).0;
+        if !self.contracts.settlement.settled(hash).call().await? {
+            unsettled.push_back((step, session.clone()));
+            self.settle_registered(session).await?;
+        }
+        Ok(())
+    }
 }
 
-fn sent(pending: &PendingTransactionBuilder<Ethereum>, session: Option<Uuid>) -> Sent {
+fn sent(pending: &PendingTransactionBuilder<Ethereum>, session: Option<NewSession>) -> Sent {
     Sent { tx_hash: *pending.tx_hash(), session }
 }
 

@@ -40,7 +40,7 @@ pub(super) async fn commit(
     }
     for event in &batch.events {
         pools.apply(event)?;
-        insert_event(tx, event).await?;
+        insert_event(tx, event).await.map_err(|error| error.at(event.position))?;
     }
     store_pools(tx, &pools).await?;
     if let Some(last) = batch.blocks.last() {
@@ -170,7 +170,7 @@ struct EventRow {
     session_id: Option<[u8; 32]>,
     to_amount: Option<i64>,
     fee_amount: Option<i64>,
-    rate_per_second: Option<i64>,
+    rate_per_second: Option<[u8; 8]>,
     chargeable_seconds: Option<i64>,
 }
 
@@ -201,7 +201,7 @@ impl EventRow {
                 session_id: Some(settlement.session.0.0),
                 to_amount: money("to_amount", settlement.to_amount)?,
                 fee_amount: money("fee_amount", settlement.fee_amount)?,
-                rate_per_second: money("rate_per_second", settlement.rate_per_second)?,
+                rate_per_second: Some(settlement.rate_per_second.get().to_be_bytes()),
                 chargeable_seconds: Some(i64::from(settlement.chargeable_seconds)),
                 allowance: None,
             },
@@ -224,7 +224,7 @@ impl EventRow {
             .bind(self.session_id.map(|word| word.to_vec()))
             .bind(self.to_amount)
             .bind(self.fee_amount)
-            .bind(self.rate_per_second)
+            .bind(self.rate_per_second.map(|rate| rate.to_vec()))
             .bind(self.chargeable_seconds)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{SqliteStore, columns, columns::integer};
 use crate::{
-    ledger::Block,
+    ledger::{Block, Deployment},
     store::{Pins, StoreError},
 };
 use sqlx::{
@@ -40,13 +40,17 @@ impl SqliteStore {
 
     /// Opens the file at `path`, makes or updates its schema, and pins it to `pins`.
     ///
-    /// `first` is where a new ledger begins: the block before the deployment.
+    /// `first` is where a new ledger begins: a final block before the deployment.
     pub async fn open(path: &Path, pins: &Pins, first: Block) -> Result<Self, StoreError> {
         Self::check(path, pins).await?;
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .connect_with(read_write(path).create_if_missing(true))
-            .await?;
+            .await
+            .map_err(|error| StoreError::Unopenable {
+                path: path.to_owned(),
+                reason: error.to_string(),
+            })?;
         MIGRATIONS.run(&writer).await?;
         pin(&writer, path, pins, first).await?;
         Self::with_writer(path, writer).await
@@ -178,12 +182,12 @@ async fn pinned(connection: &mut SqliteConnection) -> Result<Option<Pins>, Store
         Ok(Pins {
             chain_id: columns::number(&row, "chain_id")?,
             genesis_hash: columns::hash(&row, "genesis_hash")?,
-            deployment: crate::ledger::Deployment {
+            deployment: Deployment {
                 settlement: columns::address(&row, "settlement")?,
                 usdc: columns::address(&row, "usdc")?,
+                deploy_block: columns::number(&row, "deploy_block")?,
             },
             code_hash: columns::hash(&row, "code_hash")?,
-            deploy_block: columns::number(&row, "deploy_block")?,
         })
     })
     .transpose()
@@ -203,7 +207,7 @@ fn compare(path: &Path, found: &Pins, asked: &Pins) -> Result<(), StoreError> {
     differs("the settlement contract", &from.settlement, &to.settlement)?;
     differs("the USDC", &from.usdc, &to.usdc)?;
     differs("the contract code with hash", &found.code_hash, &asked.code_hash)?;
-    differs("the deployment of block", &found.deploy_block, &asked.deploy_block)
+    differs("the deployment of block", &from.deploy_block, &to.deploy_block)
 }
 
 /// Writes the pins and the first cursor into a new database, in one transaction.
@@ -227,7 +231,7 @@ async fn pin(
     .bind(pins.deployment.settlement.as_slice())
     .bind(pins.deployment.usdc.as_slice())
     .bind(pins.code_hash.as_slice())
-    .bind(integer("deploy_block", pins.deploy_block)?)
+    .bind(integer("deploy_block", pins.deployment.deploy_block)?)
     .execute(&mut *tx)
     .await?;
     let number = integer("block_number", first.number)?;

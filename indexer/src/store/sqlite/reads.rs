@@ -1,7 +1,7 @@
 //! What is read from the ledger.
 
 use super::{
-    columns::{address, hash, integer, money, number, uuid, word},
+    columns::{address, bytes, hash, integer, money, number, uuid, word},
     ledger::kind,
 };
 use crate::{
@@ -177,7 +177,9 @@ fn settlement_of(
         to_amount: money(row, "to_amount")?,
         fee_amount: money(row, "fee_amount")?,
         gross,
-        rate_per_second: money(row, "rate_per_second")?,
+        rate_per_second: bytes(row, "rate_per_second")
+            .map(u64::from_be_bytes)
+            .map(MicroUsdc::new)?,
         chargeable_seconds: number(row, "chargeable_seconds")?,
     })
 }

@@ -1,4 +1,5 @@
 use eyre::{Result, eyre};
+use luxxon_indexer::chain::{Node, identify};
 use luxxon_script::devnet::IndexerOptions;
 use luxxon_tests::World;
 use std::{path::Path, time::Duration};
@@ -51,12 +52,14 @@ async fn a_wrong_target_is_refused_in_one_line_and_nothing_is_written() -> Resul
         &["no answer from the node at http://127.0.0.1:9", "refused"],
     )
     .await?;
-    let line = refusal(&IndexerOptions {
-        rpc_url: "http://127.0.0.1:9/v2/SECRET".parse()?,
-        ..right.clone()
-    })
-    .await?;
+    let secret = "http://user:SECRET@127.0.0.1:9/v2/SECRET?key=SECRET".parse()?;
+    let line = refusal(&IndexerOptions { rpc_url: secret, ..right.clone() }).await?;
     assert!(!line.contains("SECRET"), "{line}");
+    refused(
+        IndexerOptions { db: world.path("no-folder/ledger.db"), ..right.clone() },
+        &["cannot open", "no-folder/ledger.db", "--db"],
+    )
+    .await?;
     refused(
         IndexerOptions { chain_id: 8453, ..right.clone() },
         &["serves chain 31337, not 8453", "--chain-id"],
@@ -141,5 +144,21 @@ async fn newer_schema(db: &Path) -> Result<()> {
     .execute(&mut connection)
     .await?;
     connection.close().await?;
+    Ok(())
+}
+
+/// While the deployment is not final it may be mined again elsewhere, so the block before it must not be pinned.
+#[tokio::test]
+async fn a_new_ledger_begins_with_a_final_block_before_the_deployment() -> Result<()> {
+    let world = World::start().await?;
+    let node = Node::new(world.rpc_url().parse()?)?;
+    let settlement = *world.contracts.settlement.address();
+    let deploy_block = world.contracts.deploy_block;
+    let young = identify(&node, 31337, settlement, deploy_block).await?;
+    assert_eq!(young.first.number, 0);
+    world.mine(80).await?;
+    let old = identify(&node, 31337, settlement, deploy_block).await?;
+    assert_eq!(old.first.number, deploy_block - 1);
+    assert_eq!(old.pins, young.pins);
     Ok(())
 }

@@ -93,7 +93,12 @@ async fn a_file_of_another_deployment_is_refused_and_the_difference_named() {
             "0xc0c0",
             hash.to_string(),
         ),
-        (Pins { deploy_block: 99, ..ours }, "the deployment of block", "100", "99".to_owned()),
+        (
+            Pins { deployment: Deployment { deploy_block: 99, ..ours.deployment }, ..ours },
+            "the deployment of block",
+            "100",
+            "99".to_owned(),
+        ),
     ];
     for (pins, what, found, expected) in others {
         refused(&directory, &pins, |error| match error {
@@ -247,7 +252,7 @@ async fn a_killed_store_has_what_it_committed_and_nothing_else() {
     }
 
     let path = db_path(&killed);
-    let other = Pins { deploy_block: 1, ..pins() };
+    let other = Pins { chain_id: 1, ..pins() };
     let error = SqliteStore::check(&path, &other).await.unwrap_err();
     assert!(matches!(error, StoreError::OtherDeployment { .. }), "{error}");
     let store = SqliteStore::open(&path, &pins(), first()).await.unwrap();
