@@ -16,7 +16,7 @@ The log goes to standard error; LUXXON_LOG sets its level (error, warn, info, de
 
 /// Follows `LuxxonSettlement` on one chain and serves balances and settlements.
 #[derive(Debug, Parser)]
-#[command(name = "luxxon-indexer", version, about, after_help = EXIT_CODES)]
+#[command(name = "luxxon-indexer", version, after_help = EXIT_CODES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -43,7 +43,7 @@ pub struct RunArgs {
     pub chain_id: u64,
 
     /// The address of LuxxonSettlement
-    #[arg(long, env = "LUXXON_SETTLEMENT")]
+    #[arg(long, env = "LUXXON_SETTLEMENT", value_parser = address)]
     pub settlement: Address,
 
     /// The block LuxxonSettlement was deployed in
@@ -180,6 +180,18 @@ fn is_bare(url: &Url) -> bool {
     plain(url) == url.origin().ascii_serialization()
 }
 
+/// An address. One in both cases has a checksum (EIP-55), which must be right.
+fn address(text: &str) -> Result<Address, String> {
+    let digits = text.trim_start_matches("0x");
+    let mixed = digits.bytes().any(|byte| byte.is_ascii_uppercase())
+        && digits.bytes().any(|byte| byte.is_ascii_lowercase());
+    let address: Address = text.parse().map_err(|_| "expected 0x and 40 digits".to_owned())?;
+    if mixed && address.to_checksum(None) != text {
+        return Err(format!("the checksum is wrong: {address} would be right"));
+    }
+    Ok(address)
+}
+
 /// The URL without the slash that stands for an empty path: clients append paths to it.
 fn plain(url: &Url) -> String {
     url.as_str().trim_end_matches('/').to_owned()
@@ -226,6 +238,16 @@ mod tests {
             assert_eq!(config.chain_name, "Chain 31337");
             assert_eq!(config.explorer_url, "");
         }
+    }
+
+    #[test]
+    fn an_address_with_a_wrong_checksum_is_refused() {
+        let right = "0xa748C178df47c2DA2227C247293943713eB65a26";
+        assert_eq!(address(right).unwrap().to_string(), right);
+        assert_eq!(address(&right.to_lowercase()), address(right));
+        let error = address(&right.replace("a7", "A7")).unwrap_err();
+        assert!(error.contains(right), "{error}");
+        assert!(address("0xa748").is_err());
     }
 
     #[test]

@@ -121,6 +121,8 @@ impl Daemon {
             .wrap_err_with(|| format!("cannot serve on {} (--listen)", args.listen))?;
         let store = SqliteStore::open(&args.db, &pins, first).await?;
 
+        let (settlement, db) = (args.settlement, args.db.display());
+        tracing::info!(chain = args.chain_id, %settlement, %db, node = node.name(), "following");
         let build_sha = env::var("GIT_SHA").unwrap_or_else(|_| "dev".to_owned());
         let router = api::router(store.clone(), config, &build_sha);
         let (serving, stopped) = watch::channel(());

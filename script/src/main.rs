@@ -11,7 +11,7 @@ Exit codes:
 
 /// Operates Luxxon Settlement.
 #[derive(Debug, Parser)]
-#[command(name = "luxxon", version, about, after_help = EXIT_CODES)]
+#[command(name = "luxxon", version, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

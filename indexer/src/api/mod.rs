@@ -30,8 +30,9 @@ pub(crate) struct Api<S> {
 
 /// The routes under `/api/v1`. `build_sha` is what `/health` says is running.
 ///
-/// Whatever happens, the answer is one of the two published envelopes: an unknown route is
-/// `NOT_FOUND`, a panic `INTERNAL_SERVER_ERROR`.
+/// Every request that is HTTP is answered in one of the two published envelopes: an unknown route
+/// is `NOT_FOUND`, a panic `INTERNAL_SERVER_ERROR`. What is no HTTP, or too large a head, the
+/// server refuses before it gets here, with an empty body.
 pub fn router<S: Store>(store: S, config: PublicConfig, build_sha: &str) -> Router {
     let api = Api { store, config: Arc::new(config), build_sha: build_sha.into() };
     let v1 = Router::new()

@@ -40,11 +40,11 @@ pub async fn identify(
     if code.is_empty() {
         return wrong(format!("{settlement} has no code on chain {chain_id}: check --settlement"));
     }
-    check_deploy_block(node, settlement, deploy_block).await?;
     let usdc = usdc_of(node, settlement).await?;
     if node.code(usdc, None).await?.is_empty() {
         return wrong(format!("{usdc}, the USDC of {settlement}, has no code"));
     }
+    check_deploy_block(node, settlement, deploy_block).await?;
     let genesis = node.header(0).await?.ok_or(ChainError::UnknownBlock(0))?;
     let first = deploy_block.saturating_sub(1).min(node.heads().await?.finalized.number);
     let first = node.header(first).await?.ok_or(ChainError::UnknownBlock(first))?;

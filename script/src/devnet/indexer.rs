@@ -47,10 +47,16 @@ impl IndexerOptions {
         })
     }
 
-    /// The daemon's command line. The node's URL is in the environment, where it belongs.
+    /// The daemon's command line. The node's URL is in the environment, where it belongs; settings that
+    /// happen to be there for another daemon are not passed on.
     #[must_use]
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
+        for (name, _) in env::vars_os() {
+            if name.as_encoded_bytes().starts_with(b"LUXXON_") && name != "LUXXON_LOG" {
+                command.env_remove(name);
+            }
+        }
         command
             .arg("run")
             .args(["--chain-id", &self.chain_id.to_string()])

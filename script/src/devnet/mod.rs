@@ -101,6 +101,7 @@ async fn run_until_stopped(args: &DevnetArgs) -> Result<()> {
         ended = devnet.supervise() => ended,
         () = stop.received() => Ok(()),
     };
+    say("stopping");
     devnet.stop().await;
     outcome
 }
@@ -148,6 +149,8 @@ impl Devnet {
                 path.display()
             );
         }
+        check_port("--port", args.port)?;
+        check_port("--api-port", args.api_port)?;
         say("starting anvil");
         let options = AnvilOptions {
             port: args.port,
@@ -170,7 +173,8 @@ impl Devnet {
         let (folder, db) = if let Some(path) = &args.db {
             (None, path.clone())
         } else {
-            let folder = tempfile::Builder::new().prefix("luxxon-devnet-").tempdir()?;
+            let folder = tempfile::Builder::new().prefix("luxxon-devnet-").tempdir();
+            let folder = folder.wrap_err("a folder for temporary files (TMPDIR)")?;
             let db = folder.path().join("ledger.db");
             (Some(folder), db)
         };
@@ -218,13 +222,13 @@ impl Devnet {
 
     /// Says what there is, on standard output.
     fn announce(&self, args: &DevnetArgs) -> Result<()> {
-        let mut stdout = std::io::stdout().lock();
-        if args.json {
-            writeln!(stdout, "{}", serde_json::to_string(&self.ready)?)?;
+        let text = if args.json {
+            serde_json::to_string(&self.ready)?
         } else {
-            writeln!(stdout, "\n{}", self.ready)?;
-        }
-        Ok(stdout.flush()?)
+            format!("\n{}", self.ready)
+        };
+        let mut stdout = std::io::stdout().lock();
+        writeln!(stdout, "{text}").and_then(|()| stdout.flush()).wrap_err("standard output")
     }
 
     /// Returns when a part has ended. An indexer that was killed (`kill -9`) is started again, as an
@@ -333,6 +337,13 @@ fn key_of(anvil: &Anvil, address: Address) -> Result<alloy::primitives::B256> {
 fn host_and_port(api_url: &str) -> Result<String> {
     let url: url::Url = api_url.parse().wrap_err("where the API serves")?;
     Ok(url.authority().to_owned())
+}
+
+/// Whether a port that was asked for is free: better said now than when half of the devnet stands.
+fn check_port(flag: &str, port: u16) -> Result<()> {
+    std::net::TcpListener::bind(("127.0.0.1", port))
+        .map(drop)
+        .wrap_err_with(|| format!("cannot serve on port {port} ({flag})"))
 }
 
 /// Progress, for whoever waits.

@@ -82,7 +82,7 @@ impl Ready {
     fn curl_lines(&self) -> Vec<String> {
         let key = self.workspaces.first().map_or("", |workspace| workspace.api_key.as_str());
         let curl = |path: &str| {
-            let mut line = String::from("curl -s ");
+            let mut line = String::from(r"curl -sw '\n' ");
             let _ = write!(line, "-H 'Authorization: Bearer {key}' '{}{path}'", self.api_url);
             line
         };

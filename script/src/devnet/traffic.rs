@@ -5,7 +5,7 @@ use super::{Cast, Contracts};
 use alloy::{
     network::Ethereum,
     primitives::{B256, U256},
-    providers::PendingTransactionBuilder,
+    providers::{PendingTransactionBuilder, Provider, RootProvider},
 };
 use eyre::{Result, WrapErr, eyre};
 use luxxon_bindings::{MicroUsdc, SessionId};
@@ -142,10 +142,13 @@ impl Traffic {
     /// that the chain has lost is sent again, as a relayer would.
     pub(super) async fn flow(self, mut step: u64, block_time: Duration) {
         let mut unsettled = VecDeque::new();
+        let mut last = None;
         loop {
             match self.act(step).await {
-                Ok(Sent { session: Some(session), .. }) => unsettled.push_back((step, session)),
-                Ok(_) => {}
+                Ok(Sent { session, tx_hash }) => {
+                    unsettled.extend(session.map(|session| (step, session)));
+                    last = Some(tx_hash);
+                }
                 Err(error) => eprintln!("traffic: {error:#}"),
             }
             if let Err(error) = self.look_after(&mut unsettled, step).await {
@@ -153,7 +156,17 @@ impl Traffic {
             }
             step += 1;
             tokio::time::sleep(block_time).await;
+            if let Some(tx_hash) = last.take()
+                && let Ok(Some(receipt)) = self.provider().get_transaction_receipt(tx_hash).await
+                && !receipt.status()
+            {
+                eprintln!("traffic: {tx_hash} reverted; is the contract paused, or not allowed?");
+            }
         }
+    }
+
+    fn provider(&self) -> &RootProvider {
+        self.contracts.settlement.provider()
     }
 
     /// Looks whether the oldest session that was sent a while ago is settled, and sends it again where it is

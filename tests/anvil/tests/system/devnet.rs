@@ -281,7 +281,7 @@ async fn a_port_that_is_taken_or_a_database_of_another_chain_is_said_and_nothing
     let mut second = Devnet::start(&["--json", "--no-traffic", "--port", port])?;
     let (code, said) = second.end().await?;
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("in use"), "{said}");
+    assert!(said.contains("in use") && said.contains(port), "{said}");
     assert_eq!(second.left_behind()?, [""; 0]);
     send(first.pid()?, Signal::TERM)?;
     assert_eq!(first.end().await?.0, Some(0));

@@ -39,8 +39,9 @@ fn every_flag_and_variable_that_is_documented_exists_and_the_other_way_round() -
 
     let is_flag = |c: char| c.is_ascii_lowercase() || c == '-';
     let offered = words(&help, "--", is_flag);
-    // Flags of cargo, and of `luxxon compile`, which is another build of luxxon.
-    let others = ["--package", "--release", "--features", "--no-default-features", "--check"];
+    // Flags of cargo and cast, and of `luxxon compile`, which is another build of luxxon.
+    let cargo = ["--package", "--release", "--features", "--no-default-features"];
+    let others = [&cargo[..], &["--from", "--unlocked"], &["--check"]].concat();
     for flag in words(&text, "--", is_flag) {
         let known = offered.contains(&flag) || others.contains(&flag.as_str());
         assert!(known, "{flag} is documented, but there is none");

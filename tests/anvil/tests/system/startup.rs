@@ -71,7 +71,7 @@ async fn a_wrong_target_is_refused_in_one_line_and_nothing_is_written() -> Resul
     )
     .await?;
     refused(
-        IndexerOptions { settlement: usdc.clone(), deploy_block: deployed - 1, ..right.clone() },
+        IndexerOptions { settlement: usdc.clone(), ..right.clone() },
         &[&usdc, "does not answer USDC()"],
     )
     .await?;
