@@ -6,13 +6,21 @@ use crate::{
     store::{Pins, StoreError},
 };
 use sqlx::{
-    ConnectOptions, Connection, SqliteConnection, SqlitePool,
-    migrate::Migrator,
+    ConnectOptions, Connection, SqlSafeStr, SqliteConnection, SqlitePool,
+    migrate::{Migration, MigrationType, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::LazyLock, time::Duration};
 
-static MIGRATIONS: Migrator = sqlx::migrate!();
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
+    let migration = |version, name: &'static str, sql: &'static str| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    Migrator::with_migrations(vec![
+        migration(1, "ledger", include_str!("../../../migrations/0001_ledger.sql")),
+        migration(2, "registry", include_str!("../../../migrations/0002_registry.sql")),
+    ])
+});
 
 /// How long a writer waits for another process's transaction (a key being entered from a shell).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -246,4 +254,23 @@ async fn pin(
         .execute(&mut *tx)
         .await?;
     Ok(tx.commit().await?)
+}
+
+#[cfg(test)]
+mod migrations {
+    use super::MIGRATIONS;
+    use std::{fs, path::Path};
+
+    #[test]
+    fn every_migration_file_is_embedded() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+        let mut files: Vec<String> = fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect();
+        files.sort();
+        let embedded: Vec<String> =
+            MIGRATIONS.iter().map(|m| format!("{:04}_{}.sql", m.version, m.description)).collect();
+        assert_eq!(files, embedded);
+    }
 }
