@@ -1,6 +1,6 @@
 use super::Anvil;
 use alloy::{
-    network::{TransactionBuilder, TransactionResponse},
+    network::TransactionBuilder,
     primitives::{Address, B256, Bytes, U256},
     providers::{Provider, RootProvider},
     rpc::types::{TransactionReceipt, TransactionRequest},
@@ -96,9 +96,6 @@ pub async fn mined(provider: &RootProvider, hash: B256) -> Result<TransactionRec
     provider.raw_request::<_, serde_json::Value>("evm_mine".into(), ()).await?;
     let receipt = provider.get_transaction_receipt(hash).await?;
     let receipt = receipt.ok_or_else(|| eyre!("{hash} was not mined"))?;
-    if !receipt.status() {
-        let sender = provider.get_transaction_by_hash(hash).await?.map(|tx| tx.from());
-        ensure!(receipt.status(), "{hash} from {sender:?} reverted");
-    }
+    ensure!(receipt.status(), "{hash} from {} reverted", receipt.from);
     Ok(receipt)
 }
