@@ -17,8 +17,7 @@ help:
 	@echo 'make fmt         format everything'
 	@echo 'make artifacts   compile the contracts into bindings/artifacts'
 
-# The last line replaces the shell, and cargo is not in between: a SIGTERM that make gets, it passes on to the devnet, and
-# Ctrl-C at a terminal reaches both.
+# The last line replaces the shell, and cargo is not in between: the devnet is make's own child, and sees what make is told.
 devnet: $(NPM)
 	@cargo build --workspace
 	@exec target/debug/luxxon devnet $(ARGS)

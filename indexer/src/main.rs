@@ -42,8 +42,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// The level is that of this program alone. What the libraries under it would say at such levels includes the
-/// node's URL, and with it a key.
+/// The level is that of this program alone. What the libraries under it would say at such levels
+/// includes the node's URL, and with it a key.
 fn start_log() -> Result<()> {
     let level = match env::var("LUXXON_LOG") {
         Ok(level) => level.parse().map_err(|_| {

@@ -104,8 +104,8 @@ pub(super) fn node_name(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
-/// Somebody else's text as one short line, without the parts of `url` that may be a key: the user, the
-/// password, and whatever is long enough in path and query.
+/// Somebody else's text as one short line, without the parts of `url` that may be a key: the user,
+/// the password, and whatever is long enough in path and query.
 fn presentable(text: &str, url: &Url) -> String {
     const LONGEST: usize = 300;
     /// Version numbers and chain names in a path are shorter; keys are not.

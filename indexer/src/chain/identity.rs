@@ -14,8 +14,8 @@ use luxxon_bindings::settlement::LuxxonSettlement::USDCCall;
 pub struct Identity {
     /// What the database is pinned to.
     pub pins: Pins,
-    /// Where its ledger begins: the block before the deployment, or the final one where that is lower. What is
-    /// not final may be replaced, the deployment itself included.
+    /// Where its ledger begins: the block before the deployment, or the final one where that is
+    /// lower. What is not final may be replaced, the deployment itself included.
     pub first: Block,
 }
 

@@ -139,8 +139,8 @@ impl Node {
         self.call("eth_call", (request, "latest")).await
     }
 
-    /// Where the chain stands. Of a node that knows nothing final yet, and says so by null or by an error, it is
-    /// block 0 that is final.
+    /// Where the chain stands. Of a node that knows nothing final yet, and says so by null or by an
+    /// error, it is block 0 that is final.
     pub async fn heads(&self) -> Result<Heads, ChainError> {
         let mut batch = self.client.new_batch();
         let latest = self.queue_header(&mut batch, "latest".to_owned())?;

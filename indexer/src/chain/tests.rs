@@ -1,5 +1,5 @@
-//! Nodes that are stale, forgetful or contradict themselves: a small server that answers each call of a batch as
-//! the test says.
+//! Nodes that are stale, forgetful or contradict themselves: a small server that answers each call
+//! of a batch as the test says.
 
 use super::{ChainError, Node};
 use crate::ledger::Deployment;

@@ -56,8 +56,9 @@ pub enum DecodeError {
     },
 }
 
-/// What `raw` says, or `None` for an event of the contract that moves no money (a pause, a role), and for
-/// what was before the contract: an allowance can be given to an address that has no code yet.
+/// What `raw` says, or `None` for an event of the contract that moves no money (a pause, a role),
+/// and for what was before the contract: an allowance can be given to an address that has no code
+/// yet.
 ///
 /// Amounts are narrowed to the 64 bits the contract bounds them to; one that does not fit is an
 /// error, never a cut.

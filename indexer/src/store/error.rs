@@ -119,7 +119,8 @@ pub enum StoreError {
     },
 }
 
-// By hand: a cause that is part of the message is not to be a source too, or it would be said twice.
+// By hand: a cause that is part of the message is not to be a source too, or it would be said
+// twice.
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         Self::Database(error)

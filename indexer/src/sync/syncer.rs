@@ -53,7 +53,8 @@ impl<S: Store> Syncer<S> {
             waiting.note(&step);
             let wait = match step {
                 Ok(Progress::Advanced) => Duration::ZERO,
-                // Behind a balancer whose nodes differ at the head, the next step may undo this one.
+                // Behind a balancer whose nodes differ at the head, the next step may undo this
+                // one.
                 Ok(Progress::RolledBack | Progress::AtHead | Progress::NodeBehind) => poll,
                 Err(error) if error.is_retryable() => {
                     failures += 1;
@@ -202,8 +203,9 @@ impl<S: Store> Syncer<S> {
     }
 }
 
-/// Says that the node is behind us: when it begins, once a minute while it lasts, and when it is over. A node
-/// that was reset to a shorter chain looks like one that is catching up, and nobody should have to guess.
+/// Says that the node is behind us: when it begins, once a minute while it lasts, and when it is
+/// over. A node that was reset to a shorter chain looks like one that is catching up, and nobody
+/// should have to guess.
 #[derive(Debug, Default)]
 struct WaitingForNode {
     since: Option<Instant>,

@@ -118,8 +118,8 @@ const LONGEST_REQUEST: Duration = Duration::from_secs(30);
 /// How often to ask a chain on this machine for a receipt.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The anvil of the version that the project pins: the one on PATH where it is that version, else the one
-/// `npm ci` brought.
+/// The anvil of the version that the project pins: the one on PATH where it is that version, else
+/// the one `npm ci` brought.
 async fn executable() -> Result<PathBuf> {
     let mut command = Command::new("node");
     command.arg(project::root()?.join("script/tool.js")).arg("anvil");

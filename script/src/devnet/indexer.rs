@@ -47,8 +47,8 @@ impl IndexerOptions {
         })
     }
 
-    /// The daemon's command line. The node's URL is in the environment, where it belongs; settings that
-    /// happen to be there for another daemon are not passed on.
+    /// The daemon's command line. The node's URL is in the environment, where it belongs; settings
+    /// that happen to be there for another daemon are not passed on.
     #[must_use]
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);

@@ -4,6 +4,7 @@
 mod anvil;
 mod contracts;
 mod indexer;
+mod make;
 mod report;
 mod traffic;
 
@@ -22,6 +23,7 @@ use luxxon_indexer::{
     key::{Environment, PlainKey},
     store::{NewApiKey, NewWorkspace, Scope, SqliteStore, Store},
 };
+use make::ParentMake;
 use report::{Ready, WorkspaceReady};
 use rustix::process::Signal;
 use std::{
@@ -80,7 +82,8 @@ const LONGEST_CATCH_UP: Duration = Duration::from_secs(30);
 /// The pause before an indexer that was killed is started again.
 const BEFORE_RESTART: Duration = Duration::from_millis(200);
 
-/// Runs the devnet until SIGINT, SIGTERM or SIGHUP, or until one of its parts ends.
+/// Runs the devnet until SIGINT, SIGTERM or SIGHUP, to it or to the make that runs it, or until one
+/// of its parts ends.
 pub fn run(args: &DevnetArgs) -> Result<()> {
     // On the main thread, which lives as long as the process: the children are tied to it.
     tokio::runtime::Builder::new_multi_thread()
@@ -106,24 +109,35 @@ async fn run_until_stopped(args: &DevnetArgs) -> Result<()> {
     outcome
 }
 
-/// The signals that end a devnet in good order.
-struct StopSignals([tokio::signal::unix::Signal; 3]);
+/// What ends a devnet in good order: a signal to it, or to the make that runs it.
+struct StopSignals {
+    signals: [tokio::signal::unix::Signal; 3],
+    make: Option<ParentMake>,
+}
 
 impl StopSignals {
     fn listen() -> Result<Self> {
-        Ok(Self([
+        let signals = [
             signal(SignalKind::interrupt())?,
             signal(SignalKind::terminate())?,
             signal(SignalKind::hangup())?,
-        ]))
+        ];
+        Ok(Self { signals, make: ParentMake::find() })
     }
 
     async fn received(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.0;
+        let [interrupt, terminate, hangup] = &mut self.signals;
+        let make = async {
+            match &self.make {
+                Some(make) => make.stopped().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
             _ = hangup.recv() => {}
+            () = make => {}
         }
     }
 }
@@ -231,8 +245,9 @@ impl Devnet {
         writeln!(stdout, "{text}").and_then(|()| stdout.flush()).wrap_err("standard output")
     }
 
-    /// Returns when a part has ended. An indexer that was killed (`kill -9`) is started again, as an
-    /// operator's service manager would; one that was told to stop, or gave up, ends the devnet.
+    /// Returns when a part has ended. An indexer that was killed (`kill -9`) is started again, as
+    /// an operator's service manager would; one that was told to stop, or gave up, ends the
+    /// devnet.
     async fn supervise(&mut self) -> Result<()> {
         loop {
             tokio::select! {

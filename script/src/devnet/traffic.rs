@@ -116,7 +116,8 @@ impl Traffic {
         self.settle_registered(session).await
     }
 
-    /// Settles a registered session. The contract's replay lock makes it harmless to send one again.
+    /// Settles a registered session. The contract's replay lock makes it harmless to send one
+    /// again.
     async fn settle_registered(&self, session: NewSession) -> Result<Sent> {
         let (rate, seconds) = (session.rate_per_second, session.chargeable_seconds);
         let shares = meter::shares(rate, seconds, session.platform_fee_bps)
@@ -137,9 +138,9 @@ impl Traffic {
         Ok(sent(&call.send().await.wrap_err("settleFromPool")?, Some(session)))
     }
 
-    /// Goes on from `step`, an action a block, for ever. What fails is said and left behind: the chain may
-    /// be reorganised, paused or emptied under this traffic by whoever uses the devnet. Only a settlement
-    /// that the chain has lost is sent again, as a relayer would.
+    /// Goes on from `step`, an action a block, for ever. What fails is said and left behind: the
+    /// chain may be reorganised, paused or emptied under this traffic by whoever uses the
+    /// devnet. Only a settlement that the chain has lost is sent again, as a relayer would.
     pub(super) async fn flow(self, mut step: u64, block_time: Duration) {
         let mut unsettled = VecDeque::new();
         let mut last = None;
@@ -169,8 +170,8 @@ impl Traffic {
         self.contracts.settlement.provider()
     }
 
-    /// Looks whether the oldest session that was sent a while ago is settled, and sends it again where it is
-    /// not.
+    /// Looks whether the oldest session that was sent a while ago is settled, and sends it again
+    /// where it is not.
     async fn look_after(
         &self,
         unsettled: &mut VecDeque<(u64, NewSession)>,

@@ -24,10 +24,14 @@ struct Devnet {
 
 impl Devnet {
     fn start(args: &[&str]) -> Result<Self> {
+        let mut command = Command::new(programs()?.join("luxxon"));
+        command.arg("devnet").args(args);
+        Self::run(command)
+    }
+
+    fn run(mut command: Command) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let mut child = Command::new(programs()?.join("luxxon"))
-            .arg("devnet")
-            .args(args)
+        let mut child = command
             .env("TMPDIR", folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -56,17 +60,7 @@ impl Devnet {
 
     /// What it started: the process ids and names of anvil and the indexer.
     fn children(&self) -> Result<Vec<(u32, String)>> {
-        let pid = self.pid()?;
-        let mut children = Vec::new();
-        for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-            let list = fs::read_to_string(task?.path().join("children"))?;
-            for child in list.split_whitespace() {
-                let name = fs::read_to_string(format!("/proc/{child}/comm"))?;
-                children.push((child.parse()?, name.trim().to_owned()));
-            }
-        }
-        children.sort();
-        Ok(children)
+        children_of(self.pid()?)
     }
 
     fn child_named(&self, name: &str) -> Result<u32> {
@@ -87,6 +81,19 @@ impl Devnet {
         let entries = fs::read_dir(self.folder.path())?;
         entries.map(|entry| Ok(entry?.path().display().to_string())).collect()
     }
+}
+
+fn children_of(pid: u32) -> Result<Vec<(u32, String)>> {
+    let mut children = Vec::new();
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let list = fs::read_to_string(task?.path().join("children"))?;
+        for child in list.split_whitespace() {
+            let name = fs::read_to_string(format!("/proc/{child}/comm"))?;
+            children.push((child.parse()?, name.trim().to_owned()));
+        }
+    }
+    children.sort();
+    Ok(children)
 }
 
 fn send(pid: u32, signal: Signal) -> Result<()> {
@@ -207,6 +214,31 @@ async fn a_devnet_that_is_killed_leaves_no_process_behind() -> Result<()> {
     send(devnet.pid()?, Signal::KILL)?;
     devnet.end().await?;
     all_end(&children).await
+}
+
+/// make itself passes only SIGTERM on.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_signal_to_the_make_that_runs_it_alone_ends_everything() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let luxxon = programs()?.join("luxxon").display().to_string();
+    let makefile = folder.path().join("Makefile");
+    fs::write(&makefile, format!("devnet:\n\t@exec {luxxon} devnet --json --no-traffic\n"))?;
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::KILL] {
+        let mut make = Command::new("make");
+        make.arg("-f").arg(&makefile).arg("devnet");
+        let mut make = Devnet::run(make)?;
+        make.line().await?;
+        let devnet = make.child_named("luxxon")?;
+        let mut all = children_of(devnet)?;
+        assert_eq!(all.len(), 2, "{all:?}");
+        all.push((devnet, "luxxon".to_owned()));
+        send(make.pid()?, signal)?;
+        make.end().await?;
+        all_end(&all).await.wrap_err_with(|| format!("{signal:?}"))?;
+        assert_eq!(make.left_behind()?, [""; 0], "{signal:?}");
+    }
+    Ok(())
 }
 
 #[tokio::test]

@@ -147,7 +147,8 @@ async fn newer_schema(db: &Path) -> Result<()> {
     Ok(())
 }
 
-/// While the deployment is not final it may be mined again elsewhere, so the block before it must not be pinned.
+/// While the deployment is not final it may be mined again elsewhere, so the block before it must
+/// not be pinned.
 #[tokio::test]
 async fn a_new_ledger_begins_with_a_final_block_before_the_deployment() -> Result<()> {
     let world = World::start().await?;
