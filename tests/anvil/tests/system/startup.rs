@@ -2,8 +2,11 @@ use eyre::{Result, eyre};
 use luxxon_indexer::chain::{Node, identify};
 use luxxon_script::devnet::IndexerOptions;
 use luxxon_tests::World;
-use std::{path::Path, time::Duration};
-use tokio::time::timeout;
+use std::{path::Path, process::Stdio, time::Duration};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    time::timeout,
+};
 
 /// A refusal takes milliseconds.
 const LONGEST: Duration = Duration::from_mins(1);
@@ -162,4 +165,32 @@ async fn a_new_ledger_begins_with_a_final_block_before_the_deployment() -> Resul
     assert_eq!(old.first.number, deploy_block - 1);
     assert_eq!(old.pins, young.pins);
     Ok(())
+}
+
+#[tokio::test]
+async fn the_nodes_key_is_in_no_line_of_the_log_at_any_level() -> Result<()> {
+    let world = World::start().await?;
+    let mut options = world.daemon_options(&world.path("ledger.db")).await?;
+    options.rpc_url.set_username("SECRET").map_err(|()| eyre!("a URL without a host"))?;
+    options.rpc_url.set_query(Some("key=SECRET"));
+    let mut daemon = options
+        .command()
+        .args(["--public-rpc-url", "http://127.0.0.1:1"])
+        .env("LUXXON_LOG", "trace")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let stderr = daemon.stderr.take().ok_or_else(|| eyre!("no standard error"))?;
+    let mut lines = BufReader::new(stderr).lines();
+    let following = async {
+        let mut blocks = 0;
+        while blocks < 2 {
+            let line = lines.next_line().await?.ok_or_else(|| eyre!("it ended early"))?;
+            assert!(!line.contains("SECRET"), "{line}");
+            blocks += u32::from(line.contains("block taken in"));
+        }
+        Ok(())
+    };
+    timeout(LONGEST, following).await?
 }
