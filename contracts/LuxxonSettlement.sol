@@ -2,24 +2,31 @@
 pragma solidity 0.8.37;
 
 import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {LowLevelCall} from "@openzeppelin/contracts/utils/LowLevelCall.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {ILuxxonSettlement} from "./ILuxxonSettlement.sol";
+import {IUsdc} from "./IUsdc.sol";
 
 /// @title LuxxonSettlement
 /// @notice Everything a caller needs to know, warnings included, is written in ILuxxonSettlement.
 contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTransient {
-    using SafeERC20 for IERC20;
+    using SafeERC20 for IUsdc;
 
     // --------------------------------------------------------------------------------------------------------- structs
 
-    /// @dev One word for each account. The 192 bits above the balance are kept free for the account's own limits, so
-    /// that checking them will cost no further storage access.
+    /// @dev One word for each account: the limits stand beside the balance, so that enforcing them costs no further
+    /// storage access. A limit of zero is none.
     struct Account {
         uint64 balance;
+        uint32 maxRatePerSecond;
+        uint48 maxPerSession;
+        uint48 maxPerDay;
+        uint48 spentToday; // means `day`; stays at its maximum rather than overflow
+        uint16 day; // UTC days since 1970, modulo 2^16: it is only asked whether two of them are the same
     }
 
     /// @dev One word: all that a settlement needs to know apart from its session and its account.
@@ -28,6 +35,12 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
         address relayer;
         uint88 totalOwed;
         bool paused;
+    }
+
+    /// @dev What a batch pays in one transfer: neighbouring entries of the same payee.
+    struct Payout {
+        address to;
+        uint256 amount;
     }
 
     /// @dev One word, so that a candidate and its time can only change together.
@@ -46,7 +59,10 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
     uint256 public constant MAX_FEE_BPS = 2_000;
 
     /// @inheritdoc ILuxxonSettlement
-    IERC20 public immutable USDC;
+    uint256 public constant MAX_BATCH_SIZE = 100;
+
+    /// @inheritdoc ILuxxonSettlement
+    IUsdc public immutable USDC;
 
     /// @inheritdoc ILuxxonSettlement
     uint256 public immutable RELAYER_DELAY;
@@ -63,6 +79,9 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
     address public platformWallet;
 
     mapping(address account => Account) private _accounts;
+
+    /// @inheritdoc ILuxxonSettlement
+    mapping(address account => uint256) public claimable;
 
     /// @inheritdoc ILuxxonSettlement
     mapping(bytes32 sessionId => bool) public settled;
@@ -89,7 +108,7 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
         require(decimals == USDC_DECIMALS, WrongDecimals(decimals, USDC_DECIMALS));
         require(relayerDelay <= MAX_RELAYER_DELAY, RelayerDelayTooLong(relayerDelay, MAX_RELAYER_DELAY));
 
-        USDC = IERC20(usdc);
+        USDC = IUsdc(usdc);
         RELAYER_DELAY = relayerDelay;
         _setRelayer(initialRelayer);
         _setPauser(initialPauser);
@@ -99,21 +118,29 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
     // -------------------------------------------------------------------------------------------------------- accounts
 
     /// @inheritdoc ILuxxonSettlement
-    function deposit(uint256 amount) external nonReentrant {
-        Config memory config = _config;
-        require(!config.paused, ContractPaused());
-        require(amount != 0, ZeroAmount());
-        uint64 credit = _toUint64(amount);
-        uint64 balance = _toUint64(uint256(_accounts[msg.sender].balance) + credit);
+    function deposit(uint256 amount) external {
+        depositFor(msg.sender, amount);
+    }
 
-        uint88 owed = config.totalOwed + credit;
-        _accounts[msg.sender].balance = balance;
-        _config.totalOwed = owed;
-        emit Deposited(msg.sender, msg.sender, amount);
-
+    /// @inheritdoc ILuxxonSettlement
+    function depositFor(address account, uint256 amount) public nonReentrant {
+        _credit(account, msg.sender, amount);
         USDC.safeTransferFrom(msg.sender, address(this), amount);
-        uint256 held = USDC.balanceOf(address(this));
-        require(held >= owed, Insolvent(held, owed));
+        _requireSolvent();
+    }
+
+    /// @inheritdoc ILuxxonSettlement
+    function depositWithAuthorization(
+        address from,
+        uint256 amount,
+        uint256 validAfter,
+        uint256 validBefore,
+        bytes32 nonce,
+        bytes calldata signature
+    ) external nonReentrant {
+        _credit(from, from, amount);
+        USDC.receiveWithAuthorization(from, address(this), amount, validAfter, validBefore, nonce, signature);
+        _requireSolvent();
     }
 
     /// @inheritdoc ILuxxonSettlement
@@ -131,6 +158,28 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
         USDC.safeTransfer(msg.sender, amount);
     }
 
+    /// @inheritdoc ILuxxonSettlement
+    function claim(address account) external nonReentrant {
+        uint256 amount = claimable[account];
+        require(amount != 0, NothingToClaim(account));
+
+        delete claimable[account];
+        // forge-lint: disable-next-line(unsafe-typecast) -- part of totalOwed, which has this width
+        _config.totalOwed -= uint88(amount);
+        emit Claimed(account, amount);
+
+        USDC.safeTransfer(account, amount);
+    }
+
+    /// @inheritdoc ILuxxonSettlement
+    function setLimits(uint32 maxRatePerSecond, uint48 maxPerSession, uint48 maxPerDay) external nonReentrant {
+        Account storage account = _accounts[msg.sender];
+        account.maxRatePerSecond = maxRatePerSecond;
+        account.maxPerSession = maxPerSession;
+        account.maxPerDay = maxPerDay;
+        emit LimitsSet(msg.sender, maxRatePerSecond, maxPerSession, maxPerDay);
+    }
+
     // --------------------------------------------------------------------------------------------------------- relayer
 
     /// @inheritdoc ILuxxonSettlement
@@ -143,22 +192,48 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
         uint256 toAmount,
         uint256 feeAmount
     ) external nonReentrant {
-        Config memory config = _config;
-        require(msg.sender == config.relayer, NotRelayer(msg.sender));
-        require(!config.paused, ContractPaused());
-        require(!settled[sessionId], SessionAlreadySettled(sessionId));
-        require(_isPayable(to, address(USDC)), InvalidPayee(to));
-        uint64 gross = _checkedGross(ratePerSecond, chargeableSeconds, toAmount, feeAmount);
-        uint64 balance = _accounts[from].balance;
-        require(gross <= balance, InsufficientPool(from, balance, gross));
+        Config memory config = _configForRelayer();
+        BatchEntry memory entry = BatchEntry(sessionId, from, to, ratePerSecond, chargeableSeconds, toAmount, feeAmount);
 
-        settled[sessionId] = true;
-        _accounts[from].balance = balance - gross;
-        _config.totalOwed = config.totalOwed - gross;
-        emit Settled(sessionId, from, to, toAmount, feeAmount, ratePerSecond, chargeableSeconds);
+        bytes memory refusal = _book(entry);
+        if (refusal.length != 0) LowLevelCall.bubbleRevert(refusal);
+        // forge-lint: disable-next-line(unsafe-typecast) -- a booked gross is part of totalOwed, which has this width
+        _config.totalOwed = config.totalOwed - uint88(toAmount + feeAmount);
 
         USDC.safeTransfer(to, toAmount);
         if (feeAmount != 0) USDC.safeTransfer(platformWallet, feeAmount);
+    }
+
+    /// @inheritdoc ILuxxonSettlement
+    function settleBatch(BatchEntry[] calldata entries) external nonReentrant {
+        Config memory config = _configForRelayer();
+        uint256 size = entries.length;
+        require(size != 0 && size <= MAX_BATCH_SIZE, BatchSizeOutOfRange(size, MAX_BATCH_SIZE));
+
+        Payout[] memory payouts = new Payout[](size);
+        uint256 count; // of payouts
+        uint256 total; // of payouts
+        uint256 fees;
+        for (uint256 i = 0; i < size; ++i) {
+            BatchEntry memory entry = entries[i];
+            bytes memory refusal = _book(entry);
+            if (refusal.length != 0) {
+                // forge-lint: disable-next-line(unsafe-typecast) -- the first four bytes are the error's selector
+                emit EntrySkipped(entry.sessionId, entry.from, i, bytes4(refusal));
+                continue;
+            }
+            if (count == 0 || payouts[count - 1].to != entry.to) payouts[count++].to = entry.to;
+            payouts[count - 1].amount += entry.toAmount;
+            total += entry.toAmount;
+            fees += entry.feeAmount;
+        }
+        // forge-lint: disable-next-line(unsafe-typecast) -- booked amounts are part of totalOwed, which has this width
+        _config.totalOwed = config.totalOwed - uint88(total + fees);
+
+        for (uint256 i = 0; i < count; ++i) {
+            _payOrHold(payouts[i].to, payouts[i].amount);
+        }
+        if (fees != 0) _payOrHold(platformWallet, fees);
     }
 
     /// @inheritdoc ILuxxonSettlement
@@ -242,11 +317,46 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
         revert OwnershipCannotBeRenounced();
     }
 
+    /// @inheritdoc ILuxxonSettlement
+    function rescue(address to, uint256 amount) external nonReentrant onlyOwner {
+        require(amount != 0, ZeroAmount());
+        require(_isPayable(to, address(USDC)), InvalidPayee(to));
+        uint256 available = surplus();
+        require(amount <= available, SurplusExceeded(amount, available));
+
+        emit Rescued(to, amount);
+
+        USDC.safeTransfer(to, amount);
+    }
+
     // ----------------------------------------------------------------------------------------------------------- views
 
     /// @inheritdoc ILuxxonSettlement
     function deposits(address account) external view returns (uint256) {
         return _accounts[account].balance;
+    }
+
+    /// @inheritdoc ILuxxonSettlement
+    function limitsOf(address account)
+        external
+        view
+        returns (uint32 maxRatePerSecond, uint48 maxPerSession, uint48 maxPerDay, uint48 spentToday)
+    {
+        Account memory state = _accountToday(account);
+        return (state.maxRatePerSecond, state.maxPerSession, state.maxPerDay, state.spentToday);
+    }
+
+    /// @inheritdoc ILuxxonSettlement
+    function previewEntry(BatchEntry calldata entry) external view returns (bytes4 reason) {
+        // forge-lint: disable-next-line(unsafe-typecast) -- the first four bytes are the error's selector
+        return bytes4(_refusal(entry, _accountToday(entry.from)));
+    }
+
+    /// @inheritdoc ILuxxonSettlement
+    function surplus() public view returns (uint256) {
+        uint256 held = USDC.balanceOf(address(this));
+        uint256 owed = _config.totalOwed;
+        return held > owed ? held - owed : 0;
     }
 
     /// @inheritdoc ILuxxonSettlement
@@ -271,33 +381,140 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
 
     // ------------------------------------------------------------------------------------------------------- internals
 
-    /// @dev The rules that need no storage. With the widths checked first nothing below can overflow:
-    /// rate * seconds < 2^96, and the fee comparison stays under 2^64 * 10_000 < 2^78. The fee is compared by
-    /// multiplication, because a division would round a ceiling down or, for small amounts, away.
-    function _checkedGross(uint256 ratePerSecond, uint256 chargeableSeconds, uint256 toAmount, uint256 feeAmount)
+    /// @dev The books of a deposit; the caller moves the money and then checks `_requireSolvent`.
+    function _credit(address account, address payer, uint256 amount) private {
+        Config memory config = _config;
+        require(!config.paused, ContractPaused());
+        require(amount != 0, ZeroAmount());
+        require(_isPayable(account, address(USDC)), InvalidAccount(account));
+        uint64 credit = _toUint64(amount);
+        uint64 balance = _toUint64(uint256(_accounts[account].balance) + credit);
+
+        _accounts[account].balance = balance;
+        _config.totalOwed = config.totalOwed + credit;
+        emit Deposited(account, payer, amount);
+    }
+
+    function _requireSolvent() private view {
+        uint256 held = USDC.balanceOf(address(this));
+        uint256 owed = _config.totalOwed;
+        require(held >= owed, Insolvent(held, owed));
+    }
+
+    function _configForRelayer() private view returns (Config memory config) {
+        config = _config;
+        require(msg.sender == config.relayer, NotRelayer(msg.sender));
+        require(!config.paused, ContractPaused());
+    }
+
+    /// @dev Takes one settlement out of its pool and emits it; the caller lowers `totalOwed` and pays. What is refused
+    /// changes nothing, and its error is the answer, encoded as a revert would be; empty if the entry was booked.
+    function _book(BatchEntry memory entry) private returns (bytes memory refusal) {
+        Account memory account = _accountToday(entry.from);
+        refusal = _refusal(entry, account);
+        if (refusal.length != 0) return refusal;
+
+        uint256 gross = entry.toAmount + entry.feeAmount;
+        settled[entry.sessionId] = true;
+        // forge-lint: disable-next-line(unsafe-typecast) -- at most the balance, which has this width
+        account.balance -= uint64(gross);
+        // forge-lint: disable-next-line(unsafe-typecast) -- at most the maximum of this width
+        account.spentToday = uint48(Math.min(account.spentToday + gross, type(uint48).max));
+        _accounts[entry.from] = account;
+        emit Settled(
+            entry.sessionId,
+            entry.from,
+            entry.to,
+            entry.toAmount,
+            entry.feeAmount,
+            entry.ratePerSecond,
+            entry.chargeableSeconds
+        );
+    }
+
+    /// @dev Every rule of a settlement, in the order in which ILuxxonSettlement promises them: the error of the first
+    /// one that `entry` breaks, encoded as a revert would be, or empty. With the widths checked before anything is
+    /// computed nothing can overflow: rate * seconds < 2^96, and the fee comparison stays under 2^64 * 10_000 < 2^78.
+    /// The fee is compared by multiplication, because a division would round a ceiling down or, for small amounts, away.
+    function _refusal(BatchEntry memory entry, Account memory account) private view returns (bytes memory) {
+        if (settled[entry.sessionId]) {
+            return abi.encodeWithSelector(SessionAlreadySettled.selector, entry.sessionId);
+        }
+        if (!_isPayable(entry.to, address(USDC))) return abi.encodeWithSelector(InvalidPayee.selector, entry.to);
+
+        if (entry.ratePerSecond > type(uint64).max) return _tooLarge(entry.ratePerSecond, type(uint64).max);
+        if (entry.chargeableSeconds > type(uint32).max) return _tooLarge(entry.chargeableSeconds, type(uint32).max);
+        if (entry.toAmount > type(uint64).max) return _tooLarge(entry.toAmount, type(uint64).max);
+        if (entry.feeAmount > type(uint64).max) return _tooLarge(entry.feeAmount, type(uint64).max);
+        uint256 gross = entry.toAmount + entry.feeAmount;
+        if (gross > type(uint64).max) return _tooLarge(gross, type(uint64).max);
+
+        if (gross == 0) return abi.encodeWithSelector(ZeroAmount.selector);
+        uint256 metered = entry.ratePerSecond * entry.chargeableSeconds;
+        if (gross > metered) return abi.encodeWithSelector(MeterExceeded.selector, gross, metered);
+        if (entry.feeAmount * BPS > gross * MAX_FEE_BPS) {
+            return abi.encodeWithSelector(FeeExceeded.selector, entry.feeAmount, gross);
+        }
+
+        if (_exceeds(entry.ratePerSecond, account.maxRatePerSecond)) {
+            return _overLimit(RateLimitExceeded.selector, entry.from, entry.ratePerSecond, account.maxRatePerSecond);
+        }
+        if (_exceeds(gross, account.maxPerSession)) {
+            return _overLimit(SessionLimitExceeded.selector, entry.from, gross, account.maxPerSession);
+        }
+        uint256 spent = account.spentToday + gross;
+        if (_exceeds(spent, account.maxPerDay)) {
+            return _overLimit(DayLimitExceeded.selector, entry.from, spent, account.maxPerDay);
+        }
+
+        if (gross > account.balance) {
+            return abi.encodeWithSelector(InsufficientPool.selector, entry.from, account.balance, gross);
+        }
+        return "";
+    }
+
+    /// @dev A limit of zero is none.
+    function _exceeds(uint256 value, uint256 limit) private pure returns (bool) {
+        return limit != 0 && value > limit;
+    }
+
+    function _tooLarge(uint256 value, uint256 max) private pure returns (bytes memory) {
+        return abi.encodeWithSelector(ValueTooLarge.selector, value, max);
+    }
+
+    function _overLimit(bytes4 selector, address account, uint256 value, uint256 limit)
         private
         pure
-        returns (uint64 gross)
+        returns (bytes memory)
     {
-        _requireFits(ratePerSecond, type(uint64).max);
-        _requireFits(chargeableSeconds, type(uint32).max);
-        _requireFits(toAmount, type(uint64).max);
-        _requireFits(feeAmount, type(uint64).max);
-        gross = _toUint64(toAmount + feeAmount);
-        require(gross != 0, ZeroAmount());
-        uint256 metered = ratePerSecond * chargeableSeconds;
-        require(gross <= metered, MeterExceeded(gross, metered));
-        require(feeAmount * BPS <= gross * MAX_FEE_BPS, FeeExceeded(feeAmount, gross));
+        return abi.encodeWithSelector(selector, account, value, limit);
+    }
+
+    /// @dev The account as it stands in this block: what it spent on another day does not count.
+    function _accountToday(address account) private view returns (Account memory state) {
+        state = _accounts[account];
+        // forge-lint: disable-next-line(unsafe-typecast) -- modulo 2^16, see Account
+        uint16 today = uint16(block.timestamp / 1 days);
+        if (state.day != today) (state.day, state.spentToday) = (today, 0);
+    }
+
+    /// @dev A payee whom USDC refuses must not stop those beside it: its money stays here, claimable. Only USDC's own
+    /// word counts. A transfer that failed for anything else, too little gas included, is tried again without a net,
+    /// and so reverts the whole batch with USDC's reason.
+    function _payOrHold(address to, uint256 amount) private {
+        if (USDC.trySafeTransfer(to, amount)) return;
+        if (!USDC.isBlacklisted(to)) return USDC.safeTransfer(to, amount);
+
+        claimable[to] += amount;
+        // forge-lint: disable-next-line(unsafe-typecast) -- was part of totalOwed before the batch
+        _config.totalOwed += uint88(amount);
+        emit PayoutHeld(to, amount);
     }
 
     function _toUint64(uint256 value) private pure returns (uint64) {
-        _requireFits(value, type(uint64).max);
+        require(value <= type(uint64).max, ValueTooLarge(value, type(uint64).max));
         // forge-lint: disable-next-line(unsafe-typecast) -- the line above
         return uint64(value);
-    }
-
-    function _requireFits(uint256 value, uint256 max) private pure {
-        require(value <= max, ValueTooLarge(value, max));
     }
 
     function _requirePauserOrOwner() private view {

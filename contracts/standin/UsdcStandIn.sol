@@ -2,18 +2,22 @@
 pragma solidity 0.8.37;
 
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 
 /// @title A stand-in for USDC, for tests and local chains
 /// @notice WARNING: NEVER DEPLOY THIS WHERE MONEY IS REAL. Its owner mints without limit.
 /// @dev Behaves as Circle's FiatTokenV2_2 where a user of USDC can tell the difference: pause, blacklist, ERC-3009, the
-/// order of the checks and the revert strings. Kept on purpose: an allowance of 2^256-1 is used up like any other, and
+/// order of the checks and the revert strings. Behind UsdcStandInProxy it costs what Circle's does, too: its words are
+/// laid out alike (the blacklist is a balance's top bit, `paused` shares a word with a role, the name is stored and
+/// read for each signature), and each check reads storage again where Circle's code does. Kept on purpose: an allowance of 2^256-1 is used up like any other, and
 /// `transferFrom` emits no Approval; the token's own address is blacklisted.
-/// Simplified: one immutable owner is master minter, pauser and blacklister; an ill-formed signature reverts with
+/// Simplified: one owner is master minter, pauser and blacklister; an ill-formed signature reverts with
 /// "FiatTokenV2: invalid signature", where Circle's names the malformed part ("ECRecover: …").
 /// Left out: permit, increaseAllowance/decreaseAllowance, burn, minter allowances, rescuer, the upgradeable proxy.
-contract UsdcStandIn is IERC20Metadata, EIP712 {
+contract UsdcStandIn is IERC20Metadata {
+    bytes32 private constant DOMAIN_TYPEHASH =
+        keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
     bytes32 public constant TRANSFER_WITH_AUTHORIZATION_TYPEHASH = keccak256(
         "TransferWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)"
     );
@@ -23,18 +27,19 @@ contract UsdcStandIn is IERC20Metadata, EIP712 {
     bytes32 public constant CANCEL_AUTHORIZATION_TYPEHASH =
         keccak256("CancelAuthorization(address authorizer,bytes32 nonce)");
 
-    string public constant name = "USD Coin";
     string public constant symbol = "USDC";
     string public constant version = "2";
     uint8 public constant decimals = 6;
 
-    address public immutable owner;
+    /// @dev The top bit of an account's word; below it the balance.
+    uint256 private constant BLACKLISTED = 2 ** 255;
 
+    address public owner;
     bool public paused;
+    string public name;
     uint256 public totalSupply;
-    mapping(address account => uint256) public balanceOf;
+    mapping(address account => uint256) private _balanceAndBlacklistStates;
     mapping(address account => mapping(address spender => uint256)) public allowance;
-    mapping(address account => bool) public isBlacklisted;
 
     /// @notice Whether an authorization's nonce was used or cancelled.
     mapping(address authorizer => mapping(bytes32 nonce => bool)) public authorizationState;
@@ -58,14 +63,21 @@ contract UsdcStandIn is IERC20Metadata, EIP712 {
     }
 
     modifier notBlacklisted(address account) {
-        require(!isBlacklisted[account], "Blacklistable: account is blacklisted");
+        require(!isBlacklisted(account), "Blacklistable: account is blacklisted");
         _;
     }
 
-    constructor(address initialOwner) EIP712(name, version) {
+    constructor(address initialOwner) {
+        initialize(initialOwner);
+    }
+
+    /// @notice What the constructor does, for the storage of a proxy. Once.
+    function initialize(address initialOwner) public {
+        require(owner == address(0), "FiatToken: contract is already initialized");
         require(initialOwner != address(0), "Ownable: new owner is the zero address");
         owner = initialOwner;
-        isBlacklisted[address(this)] = true;
+        name = "USD Coin";
+        _balanceAndBlacklistStates[address(this)] = BLACKLISTED;
     }
 
     // ---------------------------------------------------------------------------------------------------------- ERC-20
@@ -190,7 +202,7 @@ contract UsdcStandIn is IERC20Metadata, EIP712 {
         require(to != address(0), "FiatToken: mint to the zero address");
         require(amount > 0, "FiatToken: mint amount not greater than 0");
         totalSupply += amount;
-        _setBalance(to, balanceOf[to] + amount);
+        _setBalance(to, balanceOf(to) + amount);
         emit Mint(msg.sender, to, amount);
         emit Transfer(address(0), to, amount);
         return true;
@@ -207,20 +219,29 @@ contract UsdcStandIn is IERC20Metadata, EIP712 {
     }
 
     function blacklist(address account) external onlyOwner {
-        isBlacklisted[account] = true;
+        _balanceAndBlacklistStates[account] |= BLACKLISTED;
         emit Blacklisted(account);
     }
 
     function unBlacklist(address account) external onlyOwner {
-        isBlacklisted[account] = false;
+        _balanceAndBlacklistStates[account] &= ~BLACKLISTED;
         emit UnBlacklisted(account);
     }
 
     // ----------------------------------------------------------------------------------------------------------- views
 
+    function balanceOf(address account) public view returns (uint256) {
+        return _balanceAndBlacklistStates[account] & ~BLACKLISTED;
+    }
+
+    function isBlacklisted(address account) public view returns (bool) {
+        return _balanceAndBlacklistStates[account] >= BLACKLISTED;
+    }
+
     /// @notice The EIP-712 domain separator that authorizations are signed under.
-    function DOMAIN_SEPARATOR() external view returns (bytes32) {
-        return _domainSeparatorV4();
+    function DOMAIN_SEPARATOR() public view returns (bytes32) {
+        bytes32 nameHash = keccak256(bytes(name));
+        return keccak256(abi.encode(DOMAIN_TYPEHASH, nameHash, keccak256(bytes(version)), block.chainid, address(this)));
     }
 
     // ------------------------------------------------------------------------------------------------------- internals
@@ -251,22 +272,24 @@ contract UsdcStandIn is IERC20Metadata, EIP712 {
 
     /// @dev A signer with code, a contract or a delegating account, is asked by ERC-1271; as USDC does.
     function _requireSigned(address signer, bytes32 structHash, bytes memory signature) private view {
-        bool valid = SignatureChecker.isValidSignatureNow(signer, _hashTypedDataV4(structHash), signature);
+        bytes32 digest = MessageHashUtils.toTypedDataHash(DOMAIN_SEPARATOR(), structHash);
+        bool valid = SignatureChecker.isValidSignatureNow(signer, digest, signature);
         require(valid, "FiatTokenV2: invalid signature");
     }
 
     function _transfer(address from, address to, uint256 value) private {
         require(from != address(0), "ERC20: transfer from the zero address");
         require(to != address(0), "ERC20: transfer to the zero address");
-        require(value <= balanceOf[from], "ERC20: transfer amount exceeds balance");
-        _setBalance(from, balanceOf[from] - value);
-        _setBalance(to, balanceOf[to] + value);
+        require(value <= balanceOf(from), "ERC20: transfer amount exceeds balance");
+        _setBalance(from, balanceOf(from) - value);
+        _setBalance(to, balanceOf(to) + value);
         emit Transfer(from, to, value);
     }
 
-    /// @dev USDC keeps the blacklist in the balance's top bit, and so has one bit less for the balance.
+    /// @dev The blacklist's bit leaves one less for the balance. A blacklisted account's balance cannot change.
     function _setBalance(address account, uint256 balance) private {
-        require(balance < 2 ** 255, "FiatTokenV2_2: Balance exceeds (2^255 - 1)");
-        balanceOf[account] = balance;
+        require(balance < BLACKLISTED, "FiatTokenV2_2: Balance exceeds (2^255 - 1)");
+        require(!isBlacklisted(account), "FiatTokenV2_2: Account is blacklisted");
+        _balanceAndBlacklistStates[account] = balance;
     }
 }

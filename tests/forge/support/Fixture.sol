@@ -3,9 +3,10 @@ pragma solidity 0.8.37;
 
 import {LuxxonSettlement} from "contracts/LuxxonSettlement.sol";
 import {UsdcStandIn} from "contracts/standin/UsdcStandIn.sol";
+import {UsdcStandInProxy} from "contracts/standin/UsdcStandInProxy.sol";
 import {Test} from "./Test.sol";
 
-/// @dev A settlement contract over the USDC stand-in, with every role held by somebody else.
+/// @dev A settlement contract over the USDC stand-in, behind its proxy as Circle's is, with every role held by somebody else.
 abstract contract Fixture is Test {
     uint256 internal constant USDC = 1e6; // one USDC in µUSDC
     uint256 internal constant MAX_UINT64 = 2 ** 64 - 1;
@@ -27,7 +28,8 @@ abstract contract Fixture is Test {
     LuxxonSettlement internal settlement;
 
     function setUp() public virtual {
-        usdc = new UsdcStandIn(minter);
+        UsdcStandInProxy proxy = new UsdcStandInProxy(new UsdcStandIn(minter), _account("proxyAdmin"), minter);
+        usdc = UsdcStandIn(address(proxy));
         settlement = new LuxxonSettlement(address(usdc), admin, relayer, pauser, wallet, RELAYER_DELAY);
     }
 
