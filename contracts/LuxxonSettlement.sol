@@ -6,7 +6,6 @@ import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IER
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {LowLevelCall} from "@openzeppelin/contracts/utils/LowLevelCall.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {ILuxxonSettlement} from "./ILuxxonSettlement.sol";
 import {IUsdc} from "./IUsdc.sol";
@@ -18,29 +17,12 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
 
     // --------------------------------------------------------------------------------------------------------- structs
 
-    /// @dev One word for each account: the limits stand beside the balance, so that enforcing them costs no further
-    /// storage access. A limit of zero is none.
-    struct Account {
-        uint64 balance;
-        uint32 maxRatePerSecond;
-        uint48 maxPerSession;
-        uint48 maxPerDay;
-        uint48 spentToday; // means `day`; stays at its maximum rather than overflow
-        uint16 day; // UTC days since 1970, modulo 2^16: it is only asked whether two of them are the same
-    }
-
     /// @dev One word: all that a settlement needs to know apart from its session and its account.
     /// 88 bits hold the sum of 2^24 full pools, or 300 million times the USDC there is.
     struct Config {
         address relayer;
         uint88 totalOwed;
         bool paused;
-    }
-
-    /// @dev What a batch pays in one transfer: neighbouring entries of the same payee.
-    struct Payout {
-        address to;
-        uint256 amount;
     }
 
     /// @dev One word, so that a candidate and its time can only change together.
@@ -54,6 +36,13 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
     uint256 private constant BPS = 10_000;
     uint256 private constant USDC_DECIMALS = 6;
     uint256 private constant MAX_RELAYER_DELAY = 30 days;
+
+    // Where an account's word has what; see `_accounts`.
+    uint256 private constant MAX_RATE_AT = 64;
+    uint256 private constant MAX_SESSION_AT = 96;
+    uint256 private constant MAX_DAY_AT = 144;
+    uint256 private constant SPENT_AT = 192;
+    uint256 private constant DAY_AT = 240;
 
     /// @inheritdoc ILuxxonSettlement
     uint256 public constant MAX_FEE_BPS = 2_000;
@@ -78,13 +67,18 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
     /// @inheritdoc ILuxxonSettlement
     address public platformWallet;
 
-    mapping(address account => Account) private _accounts;
+    /// @dev One word for each account, from its lowest bit on:
+    /// balance 64 | maxRatePerSecond 32 | maxPerSession 48 | maxPerDay 48 | spentToday 48 | day 16
+    /// The limits, of which zero is none, stand beside the balance, so that enforcing them costs no further storage
+    /// access. `spentToday` means `day`, the number of UTC days since 1970 modulo 2^16: it is only asked whether two of
+    /// them are the same. Packed by hand, because a struct's fields would be read and written one by one.
+    mapping(address account => uint256 word) private _accounts;
 
     /// @inheritdoc ILuxxonSettlement
     mapping(address account => uint256) public claimable;
 
-    /// @inheritdoc ILuxxonSettlement
-    mapping(bytes32 sessionId => bool) public settled;
+    /// @dev 1 for a settled session. Not a bool, which would be read once more to be written. Never cleared.
+    mapping(bytes32 sessionId => uint256) private _settled;
 
     // ----------------------------------------------------------------------------------------------------- constructor
 
@@ -146,13 +140,13 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
     /// @inheritdoc ILuxxonSettlement
     function withdraw(uint256 amount) external nonReentrant {
         require(amount != 0, ZeroAmount());
-        uint64 balance = _accounts[msg.sender].balance;
+        uint256 word = _accounts[msg.sender];
+        uint256 balance = uint64(word);
         require(amount <= balance, InsufficientPool(msg.sender, balance, amount));
 
-        // forge-lint: disable-next-line(unsafe-typecast) -- at most the balance, which has this width
-        uint64 debit = uint64(amount);
-        _accounts[msg.sender].balance = balance - debit;
-        _config.totalOwed -= debit;
+        _accounts[msg.sender] = word - amount;
+        // forge-lint: disable-next-line(unsafe-typecast) -- at most the balance, which is part of totalOwed
+        _config.totalOwed -= uint88(amount);
         emit Withdrawn(msg.sender, amount);
 
         USDC.safeTransfer(msg.sender, amount);
@@ -164,7 +158,7 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
         require(amount != 0, NothingToClaim(account));
 
         delete claimable[account];
-        // forge-lint: disable-next-line(unsafe-typecast) -- part of totalOwed, which has this width
+        // forge-lint: disable-next-line(unsafe-typecast) -- part of totalOwed
         _config.totalOwed -= uint88(amount);
         emit Claimed(account, amount);
 
@@ -173,10 +167,10 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
 
     /// @inheritdoc ILuxxonSettlement
     function setLimits(uint32 maxRatePerSecond, uint48 maxPerSession, uint48 maxPerDay) external nonReentrant {
-        Account storage account = _accounts[msg.sender];
-        account.maxRatePerSecond = maxRatePerSecond;
-        account.maxPerSession = maxPerSession;
-        account.maxPerDay = maxPerDay;
+        uint256 word = _accounts[msg.sender];
+        uint256 limits = uint256(maxRatePerSecond) << MAX_RATE_AT | uint256(maxPerSession) << MAX_SESSION_AT
+            | uint256(maxPerDay) << MAX_DAY_AT;
+        _accounts[msg.sender] = word >> SPENT_AT << SPENT_AT | limits | uint64(word);
         emit LimitsSet(msg.sender, maxRatePerSecond, maxPerSession, maxPerDay);
     }
 
@@ -197,7 +191,7 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
 
         bytes memory refusal = _book(entry);
         if (refusal.length != 0) LowLevelCall.bubbleRevert(refusal);
-        // forge-lint: disable-next-line(unsafe-typecast) -- a booked gross is part of totalOwed, which has this width
+        // forge-lint: disable-next-line(unsafe-typecast) -- what was booked is part of totalOwed
         _config.totalOwed = config.totalOwed - uint88(toAmount + feeAmount);
 
         USDC.safeTransfer(to, toAmount);
@@ -210,7 +204,9 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
         uint256 size = entries.length;
         require(size != 0 && size <= MAX_BATCH_SIZE, BatchSizeOutOfRange(size, MAX_BATCH_SIZE));
 
-        Payout[] memory payouts = new Payout[](size);
+        address[] memory payees = new address[](size);
+        uint256[] memory payouts = new uint256[](size);
+        address payee;
         uint256 count; // of payouts
         uint256 total; // of payouts
         uint256 fees;
@@ -222,16 +218,23 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
                 emit EntrySkipped(entry.sessionId, entry.from, i, bytes4(refusal));
                 continue;
             }
-            if (count == 0 || payouts[count - 1].to != entry.to) payouts[count++].to = entry.to;
-            payouts[count - 1].amount += entry.toAmount;
-            total += entry.toAmount;
-            fees += entry.feeAmount;
+            // No payee is zero, so the first booked entry always begins a payout. A hundred amounts below 2^64 stay
+            // below 2^71.
+            unchecked {
+                if (entry.to != payee) {
+                    payee = entry.to;
+                    payees[count++] = payee;
+                }
+                payouts[count - 1] += entry.toAmount;
+                total += entry.toAmount;
+                fees += entry.feeAmount;
+            }
         }
-        // forge-lint: disable-next-line(unsafe-typecast) -- booked amounts are part of totalOwed, which has this width
+        // forge-lint: disable-next-line(unsafe-typecast) -- what was booked is part of totalOwed
         _config.totalOwed = config.totalOwed - uint88(total + fees);
 
         for (uint256 i = 0; i < count; ++i) {
-            _payOrHold(payouts[i].to, payouts[i].amount);
+            _payOrHold(payees[i], payouts[i]);
         }
         if (fees != 0) _payOrHold(platformWallet, fees);
     }
@@ -333,7 +336,7 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
 
     /// @inheritdoc ILuxxonSettlement
     function deposits(address account) external view returns (uint256) {
-        return _accounts[account].balance;
+        return uint64(_accounts[account]);
     }
 
     /// @inheritdoc ILuxxonSettlement
@@ -342,8 +345,19 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
         view
         returns (uint32 maxRatePerSecond, uint48 maxPerSession, uint48 maxPerDay, uint48 spentToday)
     {
-        Account memory state = _accountToday(account);
-        return (state.maxRatePerSecond, state.maxPerSession, state.maxPerDay, state.spentToday);
+        uint256 word = _accountToday(account);
+        // forge-lint: disable-next-line(unsafe-typecast) -- each cuts its own field out of the word
+        return (
+            uint32(word >> MAX_RATE_AT),
+            uint48(word >> MAX_SESSION_AT),
+            uint48(word >> MAX_DAY_AT),
+            uint48(word >> SPENT_AT)
+        );
+    }
+
+    /// @inheritdoc ILuxxonSettlement
+    function settled(bytes32 sessionId) external view returns (bool) {
+        return _settled[sessionId] != 0;
     }
 
     /// @inheritdoc ILuxxonSettlement
@@ -388,9 +402,10 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
         require(amount != 0, ZeroAmount());
         require(_isPayable(account, address(USDC)), InvalidAccount(account));
         uint64 credit = _toUint64(amount);
-        uint64 balance = _toUint64(uint256(_accounts[account].balance) + credit);
+        uint256 word = _accounts[account];
+        _toUint64(uint64(word) + uint256(credit)); // the pool stays within its bits
 
-        _accounts[account].balance = balance;
+        _accounts[account] = word + credit;
         _config.totalOwed = config.totalOwed + credit;
         emit Deposited(account, payer, amount);
     }
@@ -410,17 +425,18 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
     /// @dev Takes one settlement out of its pool and emits it; the caller lowers `totalOwed` and pays. What is refused
     /// changes nothing, and its error is the answer, encoded as a revert would be; empty if the entry was booked.
     function _book(BatchEntry memory entry) private returns (bytes memory refusal) {
-        Account memory account = _accountToday(entry.from);
-        refusal = _refusal(entry, account);
+        uint256 word = _accountToday(entry.from);
+        refusal = _refusal(entry, word);
         if (refusal.length != 0) return refusal;
 
-        uint256 gross = entry.toAmount + entry.feeAmount;
-        settled[entry.sessionId] = true;
-        // forge-lint: disable-next-line(unsafe-typecast) -- at most the balance, which has this width
-        account.balance -= uint64(gross);
-        // forge-lint: disable-next-line(unsafe-typecast) -- at most the maximum of this width
-        account.spentToday = uint48(Math.min(account.spentToday + gross, type(uint48).max));
-        _accounts[entry.from] = account;
+        _settled[entry.sessionId] = 1;
+        // Two amounts below 2^64 each; and a gross is at most the balance, so it borrows nothing from the bits above.
+        unchecked {
+            uint256 gross = entry.toAmount + entry.feeAmount;
+            uint256 spent = uint48(word >> SPENT_AT) + gross;
+            if (spent > type(uint48).max) spent = type(uint48).max;
+            _accounts[entry.from] = (word & ~(uint256(type(uint48).max) << SPENT_AT) | spent << SPENT_AT) - gross;
+        }
         emit Settled(
             entry.sessionId,
             entry.from,
@@ -436,66 +452,72 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
     /// one that `entry` breaks, encoded as a revert would be, or empty. With the widths checked before anything is
     /// computed nothing can overflow: rate * seconds < 2^96, and the fee comparison stays under 2^64 * 10_000 < 2^78.
     /// The fee is compared by multiplication, because a division would round a ceiling down or, for small amounts, away.
-    function _refusal(BatchEntry memory entry, Account memory account) private view returns (bytes memory) {
-        if (settled[entry.sessionId]) {
-            return abi.encodeWithSelector(SessionAlreadySettled.selector, entry.sessionId);
-        }
-        if (!_isPayable(entry.to, address(USDC))) return abi.encodeWithSelector(InvalidPayee.selector, entry.to);
+    function _refusal(BatchEntry memory entry, uint256 word) private view returns (bytes memory) {
+        unchecked {
+            if (_settled[entry.sessionId] != 0) {
+                return abi.encodeWithSelector(SessionAlreadySettled.selector, entry.sessionId);
+            }
+            if (!_isPayable(entry.to, address(USDC))) return abi.encodeWithSelector(InvalidPayee.selector, entry.to);
 
-        if (entry.ratePerSecond > type(uint64).max) return _tooLarge(entry.ratePerSecond, type(uint64).max);
-        if (entry.chargeableSeconds > type(uint32).max) return _tooLarge(entry.chargeableSeconds, type(uint32).max);
-        if (entry.toAmount > type(uint64).max) return _tooLarge(entry.toAmount, type(uint64).max);
-        if (entry.feeAmount > type(uint64).max) return _tooLarge(entry.feeAmount, type(uint64).max);
-        uint256 gross = entry.toAmount + entry.feeAmount;
-        if (gross > type(uint64).max) return _tooLarge(gross, type(uint64).max);
+            if (entry.ratePerSecond > type(uint64).max) return _tooLarge(entry.ratePerSecond, type(uint64).max);
+            if (entry.chargeableSeconds > type(uint32).max) {
+                return _tooLarge(entry.chargeableSeconds, type(uint32).max);
+            }
+            if (entry.toAmount > type(uint64).max) return _tooLarge(entry.toAmount, type(uint64).max);
+            if (entry.feeAmount > type(uint64).max) return _tooLarge(entry.feeAmount, type(uint64).max);
+            uint256 gross = entry.toAmount + entry.feeAmount;
+            if (gross > type(uint64).max) return _tooLarge(gross, type(uint64).max);
 
-        if (gross == 0) return abi.encodeWithSelector(ZeroAmount.selector);
-        uint256 metered = entry.ratePerSecond * entry.chargeableSeconds;
-        if (gross > metered) return abi.encodeWithSelector(MeterExceeded.selector, gross, metered);
-        if (entry.feeAmount * BPS > gross * MAX_FEE_BPS) {
-            return abi.encodeWithSelector(FeeExceeded.selector, entry.feeAmount, gross);
-        }
+            if (gross == 0) return abi.encodeWithSelector(ZeroAmount.selector);
+            uint256 metered = entry.ratePerSecond * entry.chargeableSeconds;
+            if (gross > metered) return abi.encodeWithSelector(MeterExceeded.selector, gross, metered);
+            if (entry.feeAmount * BPS > gross * MAX_FEE_BPS) {
+                return abi.encodeWithSelector(FeeExceeded.selector, entry.feeAmount, gross);
+            }
 
-        if (_exceeds(entry.ratePerSecond, account.maxRatePerSecond)) {
-            return _overLimit(RateLimitExceeded.selector, entry.from, entry.ratePerSecond, account.maxRatePerSecond);
-        }
-        if (_exceeds(gross, account.maxPerSession)) {
-            return _overLimit(SessionLimitExceeded.selector, entry.from, gross, account.maxPerSession);
-        }
-        uint256 spent = account.spentToday + gross;
-        if (_exceeds(spent, account.maxPerDay)) {
-            return _overLimit(DayLimitExceeded.selector, entry.from, spent, account.maxPerDay);
-        }
+            if (uint128(word >> MAX_RATE_AT) != 0) {
+                bytes memory refusal = _limitRefusal(entry.from, entry.ratePerSecond, gross, word);
+                if (refusal.length != 0) return refusal;
+            }
 
-        if (gross > account.balance) {
-            return abi.encodeWithSelector(InsufficientPool.selector, entry.from, account.balance, gross);
+            if (gross > uint64(word)) {
+                return abi.encodeWithSelector(InsufficientPool.selector, entry.from, uint64(word), gross);
+            }
+            return "";
         }
-        return "";
     }
 
-    /// @dev A limit of zero is none.
-    function _exceeds(uint256 value, uint256 limit) private pure returns (bool) {
-        return limit != 0 && value > limit;
+    /// @dev The part of `_refusal` that is about the limits of `account`; each of them may be zero, for none.
+    function _limitRefusal(address account, uint256 ratePerSecond, uint256 gross, uint256 word)
+        private
+        pure
+        returns (bytes memory)
+    {
+        uint256 limit = uint32(word >> MAX_RATE_AT);
+        if (limit != 0 && ratePerSecond > limit) {
+            return abi.encodeWithSelector(RateLimitExceeded.selector, account, ratePerSecond, limit);
+        }
+        limit = uint48(word >> MAX_SESSION_AT);
+        if (limit != 0 && gross > limit) {
+            return abi.encodeWithSelector(SessionLimitExceeded.selector, account, gross, limit);
+        }
+        limit = uint48(word >> MAX_DAY_AT);
+        uint256 spent = uint48(word >> SPENT_AT) + gross;
+        if (limit != 0 && spent > limit) {
+            return abi.encodeWithSelector(DayLimitExceeded.selector, account, spent, limit);
+        }
+        return "";
     }
 
     function _tooLarge(uint256 value, uint256 max) private pure returns (bytes memory) {
         return abi.encodeWithSelector(ValueTooLarge.selector, value, max);
     }
 
-    function _overLimit(bytes4 selector, address account, uint256 value, uint256 limit)
-        private
-        pure
-        returns (bytes memory)
-    {
-        return abi.encodeWithSelector(selector, account, value, limit);
-    }
-
-    /// @dev The account as it stands in this block: what it spent on another day does not count.
-    function _accountToday(address account) private view returns (Account memory state) {
-        state = _accounts[account];
-        // forge-lint: disable-next-line(unsafe-typecast) -- modulo 2^16, see Account
-        uint16 today = uint16(block.timestamp / 1 days);
-        if (state.day != today) (state.day, state.spentToday) = (today, 0);
+    /// @dev The account's word as it stands in this block: what was spent on another day does not count.
+    function _accountToday(address account) private view returns (uint256 word) {
+        word = _accounts[account];
+        uint256 today = uint16(block.timestamp / 1 days);
+        if (word >> DAY_AT != today) word = uint192(word) | today << DAY_AT;
     }
 
     /// @dev A payee whom USDC refuses must not stop those beside it: its money stays here, claimable. Only USDC's own
