@@ -7,12 +7,13 @@ NPM = node_modules/.package-lock.json
 # Wherever a user's cargo puts its builds, the programs below are started from here.
 export CARGO_TARGET_DIR = $(CURDIR)/target
 
-.PHONY: help devnet test check smoke fmt artifacts
+.PHONY: help devnet test check gas smoke fmt artifacts
 
 help:
 	@echo 'make devnet      run the whole system on a local chain (ARGS="--json …": see make devnet ARGS=--help)'
 	@echo 'make test        all tests: contracts, artifacts, Rust, the whole system on anvil'
-	@echo 'make check       formatting, lints, documentation'
+	@echo 'make check       formatting, lints, documentation, gas'
+	@echo 'make gas         what every transaction costs, against its target, its floor and the last snapshot'
 	@echo 'make smoke       start a devnet as a user would, and compare what it serves with the chain'
 	@echo 'make fmt         format everything'
 	@echo 'make artifacts   compile the contracts into bindings/artifacts'
@@ -30,17 +31,21 @@ test: $(NPM)
 
 check: $(NPM)
 	cargo fmt --check
-	$(FORGE) fmt --check
+	$(FORGE) fmt --check contracts tests
 	cargo clippy --workspace --all-targets -- --deny warnings
 	cargo clippy --package luxxon-script --all-targets --no-default-features --features compile -- --deny warnings
 	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps
+	node tests/gas/run.js
+
+gas: $(NPM)
+	@node tests/gas/run.js $(ARGS)
 
 smoke:
 	tests/smoke
 
 fmt: $(NPM)
 	cargo fmt
-	$(FORGE) fmt
+	$(FORGE) fmt contracts tests
 
 artifacts: $(NPM)
 	cargo run --package luxxon-script --no-default-features --features compile -- compile

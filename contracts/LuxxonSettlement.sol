@@ -141,7 +141,7 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
     function withdraw(uint256 amount) external nonReentrant {
         require(amount != 0, ZeroAmount());
         uint256 word = _accounts[msg.sender];
-        uint256 balance = uint64(word);
+        uint256 balance = word & type(uint64).max;
         require(amount <= balance, InsufficientPool(msg.sender, balance, amount));
 
         _accounts[msg.sender] = word - amount;
@@ -170,7 +170,7 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
         uint256 word = _accounts[msg.sender];
         uint256 limits = uint256(maxRatePerSecond) << MAX_RATE_AT | uint256(maxPerSession) << MAX_SESSION_AT
             | uint256(maxPerDay) << MAX_DAY_AT;
-        _accounts[msg.sender] = word >> SPENT_AT << SPENT_AT | limits | uint64(word);
+        _accounts[msg.sender] = word >> SPENT_AT << SPENT_AT | limits | (word & type(uint64).max);
         emit LimitsSet(msg.sender, maxRatePerSecond, maxPerSession, maxPerDay);
     }
 
@@ -346,13 +346,13 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
         returns (uint32 maxRatePerSecond, uint48 maxPerSession, uint48 maxPerDay, uint48 spentToday)
     {
         uint256 word = _accountToday(account);
-        // forge-lint: disable-next-line(unsafe-typecast) -- each cuts its own field out of the word
-        return (
-            uint32(word >> MAX_RATE_AT),
-            uint48(word >> MAX_SESSION_AT),
-            uint48(word >> MAX_DAY_AT),
-            uint48(word >> SPENT_AT)
-        );
+        // Each cast cuts one field out of the word.
+        // forge-lint: disable-start(unsafe-typecast)
+        maxRatePerSecond = uint32(word >> MAX_RATE_AT);
+        maxPerSession = uint48(word >> MAX_SESSION_AT);
+        maxPerDay = uint48(word >> MAX_DAY_AT);
+        spentToday = uint48(word >> SPENT_AT);
+        // forge-lint: disable-end(unsafe-typecast)
     }
 
     /// @inheritdoc ILuxxonSettlement
@@ -403,7 +403,7 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
         require(_isPayable(account, address(USDC)), InvalidAccount(account));
         uint64 credit = _toUint64(amount);
         uint256 word = _accounts[account];
-        _toUint64(uint64(word) + uint256(credit)); // the pool stays within its bits
+        _toUint64((word & type(uint64).max) + uint256(credit)); // the pool stays within its bits
 
         _accounts[account] = word + credit;
         _config.totalOwed = config.totalOwed + credit;
@@ -433,7 +433,7 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
         // Two amounts below 2^64 each; and a gross is at most the balance, so it borrows nothing from the bits above.
         unchecked {
             uint256 gross = entry.toAmount + entry.feeAmount;
-            uint256 spent = uint48(word >> SPENT_AT) + gross;
+            uint256 spent = (word >> SPENT_AT & type(uint48).max) + gross;
             if (spent > type(uint48).max) spent = type(uint48).max;
             _accounts[entry.from] = (word & ~(uint256(type(uint48).max) << SPENT_AT) | spent << SPENT_AT) - gross;
         }
@@ -475,13 +475,13 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
                 return abi.encodeWithSelector(FeeExceeded.selector, entry.feeAmount, gross);
             }
 
-            if (uint128(word >> MAX_RATE_AT) != 0) {
+            if ((word >> MAX_RATE_AT & type(uint128).max) != 0) {
                 bytes memory refusal = _limitRefusal(entry.from, entry.ratePerSecond, gross, word);
                 if (refusal.length != 0) return refusal;
             }
 
-            if (gross > uint64(word)) {
-                return abi.encodeWithSelector(InsufficientPool.selector, entry.from, uint64(word), gross);
+            if (gross > (word & type(uint64).max)) {
+                return abi.encodeWithSelector(InsufficientPool.selector, entry.from, word & type(uint64).max, gross);
             }
             return "";
         }
@@ -493,16 +493,16 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
         pure
         returns (bytes memory)
     {
-        uint256 limit = uint32(word >> MAX_RATE_AT);
+        uint256 limit = word >> MAX_RATE_AT & type(uint32).max;
         if (limit != 0 && ratePerSecond > limit) {
             return abi.encodeWithSelector(RateLimitExceeded.selector, account, ratePerSecond, limit);
         }
-        limit = uint48(word >> MAX_SESSION_AT);
+        limit = word >> MAX_SESSION_AT & type(uint48).max;
         if (limit != 0 && gross > limit) {
             return abi.encodeWithSelector(SessionLimitExceeded.selector, account, gross, limit);
         }
-        limit = uint48(word >> MAX_DAY_AT);
-        uint256 spent = uint48(word >> SPENT_AT) + gross;
+        limit = word >> MAX_DAY_AT & type(uint48).max;
+        uint256 spent = (word >> SPENT_AT & type(uint48).max) + gross;
         if (limit != 0 && spent > limit) {
             return abi.encodeWithSelector(DayLimitExceeded.selector, account, spent, limit);
         }
@@ -517,7 +517,7 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
     function _accountToday(address account) private view returns (uint256 word) {
         word = _accounts[account];
         uint256 today = uint16(block.timestamp / 1 days);
-        if (word >> DAY_AT != today) word = uint192(word) | today << DAY_AT;
+        if (word >> DAY_AT != today) word = (word & type(uint192).max) | today << DAY_AT;
     }
 
     /// @dev A payee whom USDC refuses must not stop those beside it: its money stays here, claimable. Only USDC's own
