@@ -403,7 +403,8 @@ contract LuxxonSettlement is ILuxxonSettlement, Ownable2Step, ReentrancyGuardTra
         require(_isPayable(account, address(USDC)), InvalidAccount(account));
         uint64 credit = _toUint64(amount);
         uint256 word = _accounts[account];
-        _toUint64((word & type(uint64).max) + uint256(credit)); // the pool stays within its bits
+        uint256 balance = (word & type(uint64).max) + credit;
+        require(balance <= type(uint64).max, ValueTooLarge(balance, type(uint64).max));
 
         _accounts[account] = word + credit;
         _config.totalOwed = config.totalOwed + credit;

@@ -56,9 +56,9 @@ pub enum DecodeError {
     },
 }
 
-/// What `raw` says, or `None` for an event of the contract that moves no money (a pause, a role),
-/// and for what was before the contract: an allowance can be given to an address that has no code
-/// yet.
+/// What `raw` says, or `None` for an event that changes no pool (a pause, a role, a limit, an entry
+/// that was skipped, and money held for a payee or claimed by it, which left its pool before), and
+/// for what was before the contract: an allowance can be given to an address that has no code yet.
 ///
 /// Amounts are narrowed to the 64 bits the contract bounds them to; one that does not fit is an
 /// error, never a cut.
@@ -130,6 +130,7 @@ fn money(field: &'static str, value: U256) -> Result<MicroUsdc, DecodeError> {
 mod tests {
     use super::*;
     use alloy::primitives::{LogData, address, b256};
+    use luxxon_bindings::settlement::LuxxonSettlement::{Claimed, Paused, PayoutHeld, Rescued};
 
     const DEPLOYMENT: Deployment = Deployment {
         settlement: address!("0x5e771e0000000000000000000000000000000001"),
@@ -220,9 +221,17 @@ mod tests {
     }
 
     #[test]
-    fn events_that_move_no_money_are_passed_over() {
-        let paused = luxxon_bindings::settlement::LuxxonSettlement::Paused { account: OPERATOR };
-        assert_eq!(decode(&DEPLOYMENT, &log_of(DEPLOYMENT.settlement, &paused)), Ok(None));
+    fn events_that_change_no_pool_are_passed_over() {
+        let (of, amount) = (DEPLOYMENT.settlement, U256::ONE);
+        let events = [
+            log_of(of, &Paused { account: OPERATOR }),
+            log_of(of, &PayoutHeld { to: OPERATOR, amount }),
+            log_of(of, &Claimed { account: OPERATOR, amount }),
+            log_of(of, &Rescued { to: OPERATOR, amount }),
+        ];
+        for event in events {
+            assert_eq!(decode(&DEPLOYMENT, &event), Ok(None));
+        }
     }
 
     #[test]

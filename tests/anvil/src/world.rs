@@ -1,7 +1,7 @@
 use alloy::{
     primitives::{Address, B256, U256},
     providers::{Provider, RootProvider},
-    rpc::types::TransactionRequest,
+    rpc::types::{Filter, TransactionRequest},
 };
 use eyre::{Result, ensure, eyre};
 use luxxon_bindings::MicroUsdc;
@@ -154,6 +154,13 @@ impl World {
     pub async fn pool_at(&self, account: Address, block: u64) -> Result<MicroUsdc> {
         let pool = self.contracts.settlement.deposits(account).block(block.into()).call().await?;
         Ok(MicroUsdc::try_from(pool)?)
+    }
+
+    /// How many logs of the event with this signature the contract wrote.
+    pub async fn logs_of(&self, event: &str) -> Result<usize> {
+        let contract = *self.contracts.settlement.address();
+        let filter = Filter::new().address(contract).event(event).from_block(0);
+        Ok(self.provider.get_logs(&filter).await?.len())
     }
 
     /// A file in this world's folder.

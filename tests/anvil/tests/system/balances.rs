@@ -1,4 +1,6 @@
+use alloy::sol_types::SolEvent;
 use eyre::Result;
+use luxxon_bindings::settlement::LuxxonSettlement::{Claimed, EntrySkipped, PayoutHeld};
 use luxxon_indexer::store::SqliteStore;
 use luxxon_tests::{ApiClient, History, World, tables};
 
@@ -35,6 +37,10 @@ async fn served_balances_equal_deposits_after_220_blocks_and_a_reorg_of_depth_5(
     for kind in 1..=4 {
         let events = tables::events_of_kind(&db, kind).await?;
         assert!(events > 5, "the history has {events} events of kind {kind}: too few to tell");
+    }
+    for event in [EntrySkipped::SIGNATURE, PayoutHeld::SIGNATURE, Claimed::SIGNATURE] {
+        let logs = world.logs_of(event).await?;
+        assert!(logs > 0, "the history has no {event}");
     }
     assert_eq!(tables::dump(&db).await?, world.clean_run().await?);
     store.close().await;
