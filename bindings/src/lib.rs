@@ -5,8 +5,10 @@
 //! fails when they differ from the sources.
 //!
 //! Beside them stand the two values every part of the system shares: [`SessionId`], the on-chain
-//! form of a session's UUID, and [`MicroUsdc`], the integer unit of all money.
+//! form of a session's UUID, and [`MicroUsdc`], the integer unit of all money. [`build`] says how
+//! the contract's code was built, for whoever compares a deployment with it.
 
+pub mod build;
 mod micro_usdc;
 mod session_id;
 
@@ -19,7 +21,7 @@ pub use session_id::SessionId;
 pub mod settlement {
     alloy::sol!(
         #[derive(Debug, PartialEq, Eq)]
-        #[sol(rpc)]
+        #[sol(abi, rpc)]
         LuxxonSettlement,
         "artifacts/LuxxonSettlement.json"
     );

@@ -1,5 +1,7 @@
 //! `luxxon compile`: from the contracts' sources to the artifacts the bindings are built from.
 
+mod build;
+
 use crate::project;
 use clap::Args;
 use eyre::{OptionExt, Result, WrapErr, bail, ensure};
@@ -24,6 +26,9 @@ const CONTRACTS: [(&str, &str); 2] = [
     ("UsdcStandIn", "contracts/standin/UsdcStandIn.sol"),
 ];
 
+/// The contract that is deployed and verified, and so has a `.build.json` beside its artifact.
+const DEPLOYED: &str = "LuxxonSettlement";
+
 /// Where the artifacts are committed.
 const ARTIFACTS: &str = "bindings/artifacts";
 
@@ -42,7 +47,8 @@ pub struct Artifact {
     pub name: &'static str,
     /// Its file, under the project's root.
     pub path: PathBuf,
-    /// The file's contents: JSON with `abi`, `bytecode` and `deployedBytecode`.
+    /// The file's contents: JSON with `abi`, `bytecode` and `deployedBytecode`, or, in the file
+    /// `.build.json`, with `immutables` and `metadata`.
     pub json: String,
 }
 
@@ -68,15 +74,15 @@ pub fn run(args: &CompileArgs) -> Result<()> {
     Ok(())
 }
 
-/// The names of those artifacts whose file under `root` does not say the same.
-pub fn stale(root: &Path, artifacts: &[Artifact]) -> Result<Vec<&'static str>> {
+/// The files of those artifacts that do not say the same under `root`.
+pub fn stale(root: &Path, artifacts: &[Artifact]) -> Result<Vec<String>> {
     let mut stale = Vec::new();
     for artifact in artifacts {
         let path = root.join(&artifact.path);
         let committed = fs::read_to_string(&path)
             .wrap_err_with(|| format!("reading the artifact {}", path.display()))?;
         if committed != artifact.json {
-            stale.push(artifact.name);
+            stale.push(artifact.path.display().to_string());
         }
     }
     Ok(stale)
@@ -91,15 +97,18 @@ pub fn artifacts(root: &Path) -> Result<Vec<Artifact>> {
         bail!("{output}");
     }
     let output = output.into_output();
+    let file = |name: &str, extension: &str| Path::new(ARTIFACTS).join(name.to_owned() + extension);
     let artifact = |name: &'static str| -> Result<Artifact> {
         let contract = output.find_first(name).ok_or_eyre("the compiler left it out")?;
-        Ok(Artifact {
-            name,
-            path: Path::new(ARTIFACTS).join(format!("{name}.json")),
-            json: artifact_json(contract)?,
-        })
+        Ok(Artifact { name, path: file(name, ".json"), json: artifact_json(contract)? })
     };
-    CONTRACTS.into_iter().map(|(name, _)| artifact(name).wrap_err(name)).collect()
+    let mut artifacts: Vec<Artifact> = CONTRACTS
+        .into_iter()
+        .map(|(name, _)| artifact(name).wrap_err(name))
+        .collect::<Result<_>>()?;
+    let json = build::build_json(&output, DEPLOYED).wrap_err(DEPLOYED)?;
+    artifacts.push(Artifact { name: DEPLOYED, path: file(DEPLOYED, ".build.json"), json });
+    Ok(artifacts)
 }
 
 fn artifact_json(contract: CompactContractRef<'_>) -> Result<String> {
@@ -200,6 +209,7 @@ impl Profile {
             evm_version: Some(evm_version),
             via_ir: Some(self.via_ir),
             metadata: Some(SettingsMetadata::new(bytecode_hash, true)),
+            output_selection: build::output_selection(),
             ..Settings::default()
         };
         settings.optimizer.enabled = Some(self.optimizer);
@@ -216,7 +226,7 @@ mod tests {
     fn the_committed_artifacts_are_what_the_sources_compile_to() {
         let root = project::root().unwrap();
         let artifacts = artifacts(&root).unwrap();
-        assert_eq!(artifacts.len(), CONTRACTS.len());
+        assert_eq!(artifacts.len(), CONTRACTS.len() + 1);
         assert_eq!(stale(&root, &artifacts).unwrap(), [""; 0]);
     }
 
@@ -225,7 +235,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let artifact = Artifact { name: "A", path: "A.json".into(), json: "{}\n".to_owned() };
         fs::write(root.path().join("A.json"), "{}").unwrap();
-        assert_eq!(stale(root.path(), std::slice::from_ref(&artifact)).unwrap(), ["A"]);
+        assert_eq!(stale(root.path(), std::slice::from_ref(&artifact)).unwrap(), ["A.json"]);
         fs::write(root.path().join("A.json"), "{}\n").unwrap();
         assert_eq!(stale(root.path(), &[artifact]).unwrap(), [""; 0]);
     }

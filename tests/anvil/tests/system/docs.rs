@@ -1,7 +1,8 @@
 //! The documents name flags, variables, commands and tests. All of them must exist.
 
+use clap::ValueEnum;
 use eyre::Result;
-use luxxon_script::project;
+use luxxon_script::{project, roles::ActionName};
 use luxxon_tests::programs;
 use std::{collections::BTreeSet, env, fs, process::Command};
 
@@ -34,7 +35,10 @@ fn every_flag_and_variable_that_is_documented_exists_and_the_other_way_round() -
     let text = documents()?;
     let folder = programs()?;
     let program = |name: &str| folder.join(name).to_string_lossy().into_owned();
-    let mut help = output_of(&program("luxxon"), &["devnet", "--help"])?;
+    let mut help = String::new();
+    for command in ["deploy", "devnet", "roles", "verify"] {
+        help += &output_of(&program("luxxon"), &[command, "--help"])?;
+    }
     help += &output_of(&program("luxxon-indexer"), &["run", "--help"])?;
 
     let is_flag = |c: char| c.is_ascii_lowercase() || c == '-';
@@ -64,6 +68,17 @@ fn every_flag_and_variable_that_is_documented_exists_and_the_other_way_round() -
 }
 
 #[test]
+fn every_action_on_roles_is_documented() -> Result<()> {
+    let operations = fs::read_to_string(project::root()?.join("docs/OPERATIONS.md"))?;
+    let actions = ActionName::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+    for action in actions {
+        let row = format!("| `{}`", action.get_name());
+        assert!(operations.contains(&row), "{} is not documented", action.get_name());
+    }
+    Ok(())
+}
+
+#[test]
 fn every_make_target_that_is_documented_exists() -> Result<()> {
     let makefile = fs::read_to_string(project::root()?.join("Makefile"))?;
     let targets = words(&documents()?, "`make ", |c| c.is_ascii_lowercase());
@@ -82,7 +97,7 @@ fn every_test_that_a_promise_names_exists() -> Result<()> {
     let architecture = fs::read_to_string(project::root()?.join("docs/ARCHITECTURE.md"))?;
     let is_path = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
     let mut named = 0;
-    for module in ["balances", "crash", "reorg", "startup", "devnet"] {
+    for module in ["balances", "crash", "deploy", "devnet", "reorg", "roles", "startup", "verify"] {
         for test in words(&architecture, &format!("`{module}::"), is_path) {
             let name = test.trim_start_matches('`');
             assert!(tests.contains(&format!("{name}: test")), "there is no test {name}");

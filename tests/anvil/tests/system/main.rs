@@ -2,8 +2,14 @@
 
 mod balances;
 mod crash;
+mod deploy;
+mod deploy_refusals;
 mod devnet;
 mod docs;
 mod reorg;
+mod roles;
 mod startup;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod toolchain;
+mod verify;
