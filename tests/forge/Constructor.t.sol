@@ -20,8 +20,28 @@ contract ConstructorTest is Fixture {
         vm.assertEq(settlement.platformWallet(), wallet, "platformWallet");
         vm.assertEq(settlement.RELAYER_DELAY(), RELAYER_DELAY, "RELAYER_DELAY");
         vm.assertEq(settlement.MAX_FEE_BPS(), 2_000, "MAX_FEE_BPS");
+        vm.assertEq(settlement.MAX_BATCH_SIZE(), 100, "MAX_BATCH_SIZE");
         vm.assertEq(settlement.totalOwed(), 0, "totalOwed");
+        vm.assertEq(settlement.surplus(), 0, "surplus");
+        vm.assertEq(settlement.pendingOwner(), address(0), "pendingOwner");
+        (address candidate, uint64 acceptableAt) = settlement.pendingRelayer();
+        vm.assertTrue(candidate == address(0) && acceptableAt == 0, "pendingRelayer");
         vm.assertTrue(!settlement.paused(), "paused");
+    }
+
+    /// @dev Deployed through a factory, whoever sends the transaction must end up with nothing.
+    function test_Constructor_gives_the_sender_no_role() public {
+        _deploy(address(usdc), admin, wallet, RELAYER_DELAY);
+        address[5] memory holders = [
+            settlement.owner(),
+            settlement.relayer(),
+            settlement.pauser(),
+            settlement.platformWallet(),
+            settlement.pendingOwner()
+        ];
+        for (uint256 i = 0; i < holders.length; i++) {
+            vm.assertTrue(holders[i] != address(this), "role of the sender");
+        }
     }
 
     function test_Constructor_announces_every_role() public {
@@ -57,6 +77,17 @@ contract ConstructorTest is Fixture {
         vm.etch(stranger, abi.encodePacked(hex"ef0100", address(usdc)));
         vm.expectRevert(abi.encodeWithSelector(ILuxxonSettlement.NotAContract.selector, stranger));
         _deploy(stranger, admin, wallet, 0);
+    }
+
+    /// @dev What tells a delegation is its first three bytes and its length together. Code of 23 bytes that begins
+    /// otherwise is a contract, here one that answers 6 to anything; and so is code of one byte less or more.
+    function test_Constructor_accepts_small_contracts() public {
+        bytes memory small = hex"600660005260206000f3";
+        for (uint256 size = 22; size <= 24; size++) {
+            vm.etch(stranger, abi.encodePacked(small, new bytes(size - small.length)));
+            _deploy(stranger, admin, wallet, 0);
+            vm.assertEq(address(settlement.USDC()), stranger, "USDC");
+        }
     }
 
     function test_Constructor_refuses_other_decimals() public {

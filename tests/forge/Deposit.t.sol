@@ -47,6 +47,27 @@ contract DepositTest is Fixture {
         _assertUnchanged(before);
     }
 
+    /// @dev A caller is never zero, nor this contract, which calls nobody but USDC; but it might be USDC.
+    function test_Deposit_refuses_usdc_as_the_account() public {
+        vm.expectRevert(abi.encodeWithSelector(ILuxxonSettlement.InvalidAccount.selector, address(usdc)));
+        vm.prank(address(usdc));
+        settlement.deposit(1);
+    }
+
+    /// @dev They share a storage word with the balance.
+    function test_Deposit_leaves_limits_and_what_was_spent_as_they_are() public {
+        _fillPool(consumer, 1_000);
+        _setLimits(consumer, MAX_UINT32, 2 ** 48 - 1, 2 ** 48 - 1);
+        _settle(900, 100);
+        _fillPool(consumer, MAX_UINT64);
+        (uint32 maxRate, uint48 maxPerSession, uint48 maxPerDay, uint48 spentToday) = settlement.limitsOf(consumer);
+        vm.assertEq(uint256(maxRate), MAX_UINT32, "maxRatePerSecond");
+        vm.assertEq(uint256(maxPerSession), 2 ** 48 - 1, "maxPerSession");
+        vm.assertEq(uint256(maxPerDay), 2 ** 48 - 1, "maxPerDay");
+        vm.assertEq(uint256(spentToday), 1_000, "spentToday");
+        vm.assertEq(settlement.deposits(consumer), MAX_UINT64, "pool");
+    }
+
     function test_Deposit_accepts_an_amount_of_64_bits() public {
         _fillPool(consumer, MAX_UINT64);
         vm.assertEq(settlement.deposits(consumer), MAX_UINT64, "pool");

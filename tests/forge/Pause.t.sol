@@ -3,9 +3,9 @@ pragma solidity 0.8.37;
 
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {ILuxxonSettlement} from "contracts/ILuxxonSettlement.sol";
-import {Fixture} from "./support/Fixture.sol";
+import {BatchFixture} from "./support/BatchFixture.sol";
 
-contract PauseTest is Fixture {
+contract PauseTest is BatchFixture {
     function test_Pause_by_the_pauser() public {
         vm.expectEmit(address(settlement));
         emit ILuxxonSettlement.Paused(pauser);
@@ -64,6 +64,63 @@ contract PauseTest is Fixture {
         vm.expectRevert(abi.encodeWithSelector(ILuxxonSettlement.ContractNotPaused.selector));
         vm.prank(admin);
         settlement.unpause();
+    }
+
+    function test_Pause_stops_deposits_and_settlement() public {
+        _fillPool(consumer, 1_000);
+        _fund(consumer, 10);
+        _add(SESSION, consumer, operator, 900, 100);
+        _pause();
+        bytes32 before = _state();
+        bytes memory refusal = abi.encodeWithSelector(ILuxxonSettlement.ContractPaused.selector);
+        vm.startPrank(consumer);
+        vm.expectRevert(refusal);
+        settlement.deposit(10);
+        vm.expectRevert(refusal);
+        settlement.depositFor(stranger, 10);
+        vm.expectRevert(refusal);
+        settlement.depositWithAuthorization(consumer, 10, 0, 2, bytes32(0), "");
+        vm.stopPrank();
+        vm.expectRevert(refusal);
+        _settle(900, 100);
+        vm.expectRevert(refusal);
+        _settleBatch();
+        _assertUnchanged(before);
+    }
+
+    /// @dev Exits, limits and what the owner needs to put things right go on.
+    function test_Pause_stops_nothing_else() public {
+        _fillPool(consumer, 2_000);
+        _blacklist(operator);
+        _add(SESSION, consumer, operator, 900, 100);
+        _settleBatch();
+        _unBlacklist(operator);
+        vm.prank(minter);
+        usdc.mint(address(settlement), 5);
+        _pause();
+
+        vm.startPrank(consumer);
+        settlement.withdraw(1_000);
+        settlement.setLimits(1, 2, 3);
+        settlement.claim(operator);
+        vm.stopPrank();
+        vm.startPrank(admin);
+        settlement.rescue(stranger, 5);
+        settlement.setPauser(stranger);
+        settlement.setPlatformWallet(stranger);
+        settlement.revokeRelayer();
+        settlement.proposeRelayer(stranger);
+        settlement.cancelRelayerProposal();
+        settlement.proposeRelayer(stranger);
+        settlement.transferOwnership(stranger);
+        vm.stopPrank();
+        vm.warp(block.timestamp + RELAYER_DELAY);
+        vm.startPrank(stranger);
+        settlement.acceptRelayer();
+        settlement.acceptOwnership();
+        vm.stopPrank();
+        vm.assertTrue(settlement.paused(), "paused");
+        vm.assertEq(usdc.balanceOf(address(settlement)), 0, "held");
     }
 
     function test_Pause_keeps_the_books() public {

@@ -4,9 +4,9 @@ pragma solidity 0.8.37;
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {ILuxxonSettlement} from "contracts/ILuxxonSettlement.sol";
 import {LuxxonSettlement} from "contracts/LuxxonSettlement.sol";
-import {Fixture} from "./support/Fixture.sol";
+import {BatchFixture} from "./support/BatchFixture.sol";
 
-contract RolesTest is Fixture {
+contract RolesTest is BatchFixture {
     address private candidate = _account("candidate");
 
     function _propose(address who) private {
@@ -129,6 +129,9 @@ contract RolesTest is Fixture {
 
         vm.expectRevert(abi.encodeWithSelector(ILuxxonSettlement.NotRelayer.selector, relayer));
         _settle(1000, 0);
+        _add(OTHER_SESSION, consumer, operator, 1_000, 0);
+        vm.expectRevert(abi.encodeWithSelector(ILuxxonSettlement.NotRelayer.selector, relayer));
+        _settleBatch();
         vm.prank(candidate);
         settlement.settleFromPool(SESSION, consumer, operator, 1000, 1, 1000, 0);
         vm.assertEq(settlement.totalOwed(), 5 * USDC - 1000, "totalOwed shares the word");
@@ -215,12 +218,21 @@ contract RolesTest is Fixture {
 
     // ----------------------------------------------------------------------------------------------------------- admin
 
-    /// @dev Everything an admin can call, one after another; the books and every wallet stay as they were.
+    /// @dev Everything an admin can call, one after another; pools, limits, claims and every wallet stay as they were.
+    /// What came astray is the one thing that goes, and to nobody whose wallet is looked at.
     function test_Admin_invariant_11_no_call_moves_money() public {
         _fillPool(consumer, 5 * USDC);
         _fillPool(stranger, 5 * USDC);
+        _setLimits(consumer, 1_000, 2_000, 3_000);
+        _blacklist(operator);
+        _add(SESSION, consumer, operator, 900, 100);
+        _settleBatch();
+        vm.assertEq(settlement.claimable(operator), 900, "claimable");
         bytes32 before = _state();
+        vm.prank(minter);
+        usdc.mint(address(settlement), 7);
         vm.startPrank(admin);
+        settlement.rescue(admin, 7);
         settlement.pause();
         settlement.unpause();
         settlement.proposeRelayer(candidate);
@@ -231,11 +243,16 @@ contract RolesTest is Fixture {
         settlement.setPlatformWallet(admin);
         settlement.transferOwnership(stranger);
         vm.stopPrank();
+        _assertUnchanged(before);
         vm.warp(block.timestamp + RELAYER_DELAY);
         _accept(candidate);
         vm.prank(stranger);
         settlement.acceptOwnership();
-        _assertUnchanged(before);
+        vm.assertEq(settlement.deposits(consumer), 5 * USDC - 1_000, "pool");
+        vm.assertEq(settlement.deposits(stranger), 5 * USDC, "other pool");
+        vm.assertEq(settlement.claimable(operator), 900, "claimable");
+        (uint32 maxRate, uint48 maxPerSession, uint48 maxPerDay,) = settlement.limitsOf(consumer);
+        vm.assertTrue(maxRate == 1_000 && maxPerSession == 2_000 && maxPerDay == 3_000, "limits");
     }
 
     // -------------------------------------------------------------------------------------- pauser and platform wallet

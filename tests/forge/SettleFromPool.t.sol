@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {ILuxxonSettlement} from "contracts/ILuxxonSettlement.sol";
 import {LuxxonSettlement} from "contracts/LuxxonSettlement.sol";
 import {Fixture} from "./support/Fixture.sol";
+import {Refusals} from "./support/Refusals.sol";
 import {SilentToken} from "./support/Tokens.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 
@@ -77,6 +78,22 @@ contract SettleFromPoolTest is Fixture {
         _blacklist(consumer);
         _settle(1000, 0);
         vm.assertEq(usdc.balanceOf(operator), 1000, "operator");
+    }
+
+    function test_SettleFromPool_counts_what_is_spent_today() public {
+        _settle(SESSION, 1_000, 1, 900, 100);
+        _settle(OTHER_SESSION, 7, 1, 7, 0);
+        (,,, uint48 spentToday) = settlement.limitsOf(consumer);
+        vm.assertEq(uint256(spentToday), 1_007, "spentToday");
+        (,,, spentToday) = settlement.limitsOf(stranger);
+        vm.assertEq(uint256(spentToday), 0, "spentToday of another");
+    }
+
+    /// @dev The dearest session the limits allow passes; what is one above any of them is in SetLimits.t.sol.
+    function test_SettleFromPool_invariant_8_within_all_limits_passes() public {
+        _setLimits(consumer, 10, 1_000, 1_000);
+        _settle(SESSION, 10, 100, 800, 200);
+        vm.assertEq(usdc.balanceOf(operator), 800, "operator");
     }
 
     function test_SettleFromPool_bears_trailing_calldata() public {
@@ -371,5 +388,36 @@ contract SettleFromPoolTest is Fixture {
         vm.prank(relayer);
         settlement.settleFromPool(sessionId, consumer, to, rate, duration, toAmount, fee);
         _assertUnchanged(before);
+    }
+}
+
+/// @dev Every refusal there is, with its arguments; of several rules broken at once the first is named.
+contract SettleFromPoolRefusalsTest is Refusals {
+    function test_SettleFromPool_refuses_by_the_first_rule_that_is_broken() public {
+        Refusal[] memory refusals = _everyRefusal();
+        for (uint256 i = 0; i < refusals.length; i++) {
+            bytes32 before = _state();
+            (bool done, bytes memory answer) = _try(refusals[i].entry);
+            vm.assertTrue(!done, refusals[i].rule);
+            vm.assertEq(keccak256(answer), keccak256(refusals[i].answer), refusals[i].rule);
+            vm.assertEq(_state(), before, refusals[i].rule);
+        }
+        (bool good,) = _try(_good()); // and what breaks none passes
+        vm.assertTrue(good, "refused");
+    }
+
+    /// @dev Who may settle comes before what is settled: a refusal tells a stranger nothing of an entry.
+    function test_SettleFromPool_role_and_pause_come_first() public {
+        Refusal[] memory refusals = _everyRefusal();
+        _pause();
+        for (uint256 i = 0; i < refusals.length; i++) {
+            (, bytes memory answer) = _try(refusals[i].entry);
+            vm.assertEq(bytes32(bytes4(answer)), bytes32(ILuxxonSettlement.ContractPaused.selector), refusals[i].rule);
+        }
+    }
+
+    function _try(ILuxxonSettlement.BatchEntry memory entry) private returns (bool done, bytes memory answer) {
+        vm.prank(relayer);
+        return address(settlement).call(abi.encodePacked(ILuxxonSettlement.settleFromPool.selector, abi.encode(entry)));
     }
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ILuxxonSettlement} from "contracts/ILuxxonSettlement.sol";
+import {LuxxonSettlement} from "contracts/LuxxonSettlement.sol";
 import {Fixture} from "./support/Fixture.sol";
+import {SilentToken} from "./support/Tokens.sol";
 
 contract WithdrawTest is Fixture {
     function setUp() public override {
@@ -59,10 +62,40 @@ contract WithdrawTest is Fixture {
         _withdraw(2 ** 64 + 1);
     }
 
+    /// @dev With every bit set that shares a storage word with the balance, none of them counts as balance.
+    function test_Withdraw_refuses_one_more_than_the_pool_whatever_the_limits() public {
+        uint256 pool = MAX_UINT64;
+        _fillPool(consumer, pool - 10 * USDC);
+        _setLimits(consumer, MAX_UINT32, 2 ** 48 - 1, 2 ** 48 - 1);
+        uint256[3] memory amounts = [pool + 1, 2 * pool, type(uint256).max];
+        for (uint256 i = 0; i < amounts.length; i++) {
+            vm.expectRevert(
+                abi.encodeWithSelector(ILuxxonSettlement.InsufficientPool.selector, consumer, pool, amounts[i])
+            );
+            _withdraw(amounts[i]);
+        }
+        _withdraw(pool);
+        vm.assertEq(usdc.balanceOf(consumer), pool, "wallet");
+    }
+
     function test_Withdraw_refuses_an_account_without_a_pool() public {
         vm.expectRevert(abi.encodeWithSelector(ILuxxonSettlement.InsufficientPool.selector, operator, 0, 1));
         vm.prank(operator);
         settlement.withdraw(1);
+    }
+
+    /// @dev They share a storage word with the balance, and bound settlements only.
+    function test_Withdraw_invariant_10_is_not_limited_and_leaves_the_limits_as_they_are() public {
+        _setLimits(consumer, 1_000, 1_000, 1_001);
+        _settle(900, 100);
+        vm.prank(consumer);
+        settlement.withdraw(10 * USDC - 1_000);
+        (uint32 maxRate, uint48 maxPerSession, uint48 maxPerDay, uint48 spentToday) = settlement.limitsOf(consumer);
+        vm.assertEq(uint256(maxRate), 1_000, "maxRatePerSecond");
+        vm.assertEq(uint256(maxPerSession), 1_000, "maxPerSession");
+        vm.assertEq(uint256(maxPerDay), 1_001, "maxPerDay");
+        vm.assertEq(uint256(spentToday), 1_000, "spentToday");
+        vm.assertEq(settlement.deposits(consumer), 0, "pool");
     }
 
     function test_Withdraw_invariant_10_works_while_paused() public {
@@ -120,6 +153,28 @@ contract WithdrawTest is Fixture {
         _blacklist(stranger);
         _blacklist(wallet);
         _assertWithdrawsEverything();
+    }
+
+    function test_Withdraw_reverts_when_the_contract_itself_is_blacklisted_and_works_afterwards() public {
+        _blacklist(address(settlement));
+        bytes32 before = _state();
+        vm.expectRevert(bytes("Blacklistable: account is blacklisted"));
+        _withdraw(1);
+        _assertUnchanged(before);
+        _unBlacklist(address(settlement));
+        _assertWithdrawsEverything();
+    }
+
+    function test_Withdraw_refuses_a_transfer_that_fails_silently() public {
+        SilentToken token = new SilentToken();
+        settlement = new LuxxonSettlement(address(token), admin, relayer, pauser, wallet, RELAYER_DELAY);
+        token.mint(consumer, 100);
+        vm.prank(consumer);
+        settlement.deposit(100);
+        token.beSilent();
+        vm.expectRevert(abi.encodeWithSelector(SafeERC20.SafeERC20FailedOperation.selector, address(token)));
+        _withdraw(100);
+        vm.assertEq(settlement.deposits(consumer), 100, "pool");
     }
 
     function test_Withdraw_bears_trailing_calldata() public {

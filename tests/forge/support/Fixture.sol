@@ -58,9 +58,19 @@ abstract contract Fixture is Test {
         settlement.settleFromPool(sessionId, consumer, operator, rate, duration, toAmount, feeAmount);
     }
 
+    function _setLimits(address account, uint256 maxRate, uint256 maxPerSession, uint256 maxPerDay) internal {
+        vm.prank(account);
+        settlement.setLimits(uint32(maxRate), uint48(maxPerSession), uint48(maxPerDay));
+    }
+
     function _blacklist(address account) internal {
         vm.prank(minter);
         usdc.blacklist(account);
+    }
+
+    function _unBlacklist(address account) internal {
+        vm.prank(minter);
+        usdc.unBlacklist(account);
     }
 
     function _pauseToken() internal {
@@ -78,17 +88,28 @@ abstract contract Fixture is Test {
         vm.assertEq(_state(), before, "a refused call changed something");
     }
 
-    /// @dev All that a deposit, withdrawal or settlement could change, as one value.
+    /// @dev All that a deposit, withdrawal, claim, rescue or settlement could change, as one value.
     function _state() internal view returns (bytes32) {
-        bytes memory pools = abi.encode(
-            settlement.deposits(consumer), settlement.deposits(stranger), settlement.totalOwed(), settlement.paused()
-        );
-        bytes memory wallets = abi.encode(
+        address[4] memory accounts = [consumer, stranger, operator, wallet];
+        bytes memory books = abi.encode(
+            settlement.totalOwed(),
+            settlement.paused(),
             usdc.balanceOf(address(settlement)),
-            usdc.balanceOf(consumer),
-            usdc.balanceOf(operator),
-            usdc.balanceOf(wallet)
+            settlement.settled(SESSION),
+            settlement.settled(OTHER_SESSION)
         );
-        return keccak256(abi.encode(pools, wallets, settlement.settled(SESSION), settlement.settled(OTHER_SESSION)));
+        for (uint256 i = 0; i < accounts.length; i++) {
+            books = abi.encode(books, _stateOf(accounts[i]));
+        }
+        return keccak256(books);
+    }
+
+    /// @dev All that the contract and USDC know of `account`, as one value.
+    function _stateOf(address account) internal view returns (bytes32) {
+        (uint32 maxRate, uint48 maxPerSession, uint48 maxPerDay, uint48 spentToday) = settlement.limitsOf(account);
+        bytes memory limits = abi.encode(maxRate, maxPerSession, maxPerDay, spentToday);
+        return keccak256(
+            abi.encode(settlement.deposits(account), settlement.claimable(account), usdc.balanceOf(account), limits)
+        );
     }
 }
