@@ -354,6 +354,17 @@ contract SetLimitsTest is BatchFixture {
         _assertLimits(consumer, 0, 0, 0);
     }
 
+    /// @dev Over its whole width, across every carry: no bit of what was spent before is left standing, or lost.
+    function testFuzz_SetLimits_what_was_spent_is_the_sum(uint256 first, uint256 second, uint256 third) public {
+        _fillPool(consumer, 2 ** 60);
+        _spend(MAX_UINT64, _bound(first, 1, 2 ** 47));
+        _spend(MAX_UINT64, _bound(second, 1, 2 ** 47));
+        _spend(MAX_UINT64, _bound(third, 1, 2 ** 47));
+        uint256 sum = 2 ** 60 + 100 * USDC - settlement.deposits(consumer);
+        _assertSpent(sum < MAX_UINT48 ? sum : MAX_UINT48);
+        _assertLimits(consumer, 0, 0, 0);
+    }
+
     /// @dev Saturated, it still refuses: it stands for at least that much, so any limit is exceeded.
     function test_SetLimits_the_widest_day_limit_holds_for_a_saturated_day() public {
         _fillPool(consumer, 2 ** 60);

@@ -50,6 +50,7 @@ abstract contract Refusals is BatchFixture {
         _addWide("toAmount too wide", 1_000, 4, 2 ** 64, 500, 2 ** 64, MAX_UINT64);
         _addWide("feeAmount too wide", 1_000, 4, 3_000, 2 ** 64, 2 ** 64, MAX_UINT64);
         _addWide("gross too wide", 1_000, 4, MAX_UINT64, 1, 2 ** 64, MAX_UINT64);
+        _addWide("gross too wide by the fee", 1_000, 4, 1, MAX_UINT64, 2 ** 64, MAX_UINT64);
         bytes4 selector = ILuxxonSettlement.ZeroAmount.selector;
         _addOf("nothing taken", consumer, 1_000, 4, 0, 0, abi.encodeWithSelector(selector));
         selector = ILuxxonSettlement.MeterExceeded.selector;
