@@ -223,7 +223,7 @@ interface ILuxxonSettlement {
 
     /// @notice Moves `amount` from the caller's wallet into the pool of `account`; needs an allowance of that much.
     /// Refused while paused.
-    /// @dev WARNING: only `account` can withdraw it.
+    /// @dev WARNING: only `account` can withdraw it, and not while USDC refuses `account`.
     /// @param account Not zero, this contract or USDC.
     /// @param amount µUSDC, at least 1. The pool must stay below 2^64.
     function depositFor(address account, uint256 amount) external;
@@ -271,10 +271,10 @@ interface ILuxxonSettlement {
     /// @notice Settles one session: pays `toAmount` to `to` and `feeAmount` to the platform wallet, both or neither,
     /// out of the pool of `from`. Only the relayer, and not while paused.
     /// @dev Refused unless, in this order: the session was not settled before; the payee is not zero, this contract or
-    /// USDC (`to == from` is allowed: one workspace may hold both roles); rate, `toAmount`, `feeAmount` and the gross,
-    /// which is their sum, are below 2^64 and the seconds below 2^32; the gross is not zero and at most rate * seconds;
-    /// `feeAmount * 10_000 <= gross * MAX_FEE_BPS`; rate, gross, and what the pool spends this UTC day are within the
-    /// limits of `from`; the pool covers the gross.
+    /// USDC (`to == from` is allowed: one workspace may hold both roles); the rate is below 2^64, the seconds below
+    /// 2^32, and `toAmount`, `feeAmount` and the gross, which is their sum, below 2^64; the gross is not zero and at
+    /// most rate * seconds; `feeAmount * 10_000 <= gross * MAX_FEE_BPS`; rate, gross, and what the pool spends this UTC
+    /// day are within the limits of `from`; the pool covers the gross.
     /// WARNING: the contract cannot know whether `from` agreed to the rate, whether the session took place, or whether
     /// `to` served it. It takes the relayer's word.
     /// WARNING: it also reverts if USDC refuses either recipient, be it the operator or the platform wallet.
@@ -301,7 +301,10 @@ interface ILuxxonSettlement {
     /// that the pool no longer covers after those before it, too. Then the booked entries are paid: one transfer for
     /// neighbouring entries of the same payee, for which skipped ones between them do not count, and one for all fees.
     /// Sort by payee. A payee, or platform wallet, that USDC says is blacklisted does not get its transfer but a claim
-    /// (`PayoutHeld`, `claim`). A transfer that fails for any other reason reverts the whole batch.
+    /// (`PayoutHeld`, `claim`), whatever else is wrong with USDC at that moment. Any other transfer that fails reverts
+    /// the whole batch with USDC's reason, or without one where gas ran out.
+    /// WARNING: entries are isolated once they are decoded. An address with more than 20 bytes, which no encoder
+    /// writes, reverts the whole batch.
     function settleBatch(BatchEntry[] calldata entries) external;
 
     /// @notice Takes the relayer role; only the proposed candidate, and not before `RELAYER_DELAY` has passed. The
@@ -367,7 +370,8 @@ interface ILuxxonSettlement {
     /// @notice Whether this session was settled. Never goes back to false.
     function settled(bytes32 sessionId) external view returns (bool);
 
-    /// @notice The sum of all pools and claims, µUSDC; the contract never holds less USDC than this.
+    /// @notice The sum of all pools and claims, µUSDC; between transactions the contract never holds less USDC.
+    /// @dev While a deposit runs, it counts what is still on its way, and so does `deposits`.
     function totalOwed() external view returns (uint256);
 
     /// @notice The USDC held here that belongs to no pool and no claim, µUSDC.

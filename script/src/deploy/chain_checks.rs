@@ -9,10 +9,16 @@ use alloy::{
     sol_types::SolCall,
 };
 use eyre::{Result, ensure, eyre};
-use luxxon_bindings::usdc::UsdcStandIn::{decimalsCall, symbolCall};
+use luxxon_bindings::usdc::UsdcStandIn::{
+    RECEIVE_WITH_AUTHORIZATION_TYPEHASHCall, decimalsCall, isBlacklistedCall, symbolCall,
+};
 
 /// The units the contract counts in: 1 USDC is 10^6 of them.
 const DECIMALS: u8 = 6;
+
+/// What ERC-3009 signs, <https://eips.ethereum.org/EIPS/eip-3009>; USDC has a getter of its hash.
+const RECEIVE_WITH_AUTHORIZATION: &str = "ReceiveWithAuthorization(address from,address to,\
+    uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)";
 
 /// The CREATE2 factory has to be there, and to be that factory.
 pub(super) async fn factory(node: &Node) -> Result<()> {
@@ -32,8 +38,9 @@ pub(super) async fn factory(node: &Node) -> Result<()> {
     Ok(())
 }
 
-/// The token has to be a contract that counts and calls itself as USDC does.
-pub(super) async fn usdc(node: &Node, usdc: Address) -> Result<()> {
+/// The token has to be a contract that counts and calls itself as USDC does, has what the contract
+/// needs of USDC beyond ERC-20, and accepts the wallet that fees are to go to.
+pub(super) async fn usdc(node: &Node, usdc: Address, platform_wallet: Address) -> Result<()> {
     let code = node.code(usdc, None).await?;
     let chain = node.chain_id();
     ensure!(
@@ -55,6 +62,22 @@ pub(super) async fn usdc(node: &Node, usdc: Address) -> Result<()> {
     let symbol = symbolCall::abi_decode_returns(&ask(node, usdc, "symbol", symbolCall {}).await?)
         .map_err(|_| eyre!("usdc {usdc} does not answer symbol() as a token does"))?;
     ensure!(symbol == "USDC", "usdc {usdc} calls itself {symbol:?}, expected \"USDC\"");
+
+    let name = "RECEIVE_WITH_AUTHORIZATION_TYPEHASH";
+    let hash = ask(node, usdc, name, RECEIVE_WITH_AUTHORIZATION_TYPEHASHCall {}).await?;
+    ensure!(
+        hash[..] == keccak256(RECEIVE_WITH_AUTHORIZATION)[..],
+        "usdc {usdc} answers {name}() otherwise than ERC-3009: deposits by signature would fail"
+    );
+    let call = isBlacklistedCall { account: platform_wallet };
+    let blacklisted =
+        isBlacklistedCall::abi_decode_returns(&ask(node, usdc, "isBlacklisted", call).await?)
+            .map_err(|_| eyre!("usdc {usdc} does not answer isBlacklisted() as USDC does"))?;
+    ensure!(
+        !blacklisted,
+        "usdc {usdc} has blacklisted the platform wallet {platform_wallet}: no fee could be paid \
+         to it"
+    );
     Ok(())
 }
 

@@ -79,7 +79,8 @@ async fn deploy(args: &DeployArgs) -> Result<Report> {
     if !findings.refusals.is_empty() {
         bail!("the config {} is refused: {}", path.display(), findings.refusals.join("; "));
     }
-    chain_checks::usdc(&node, constructor_args.usdc).await?;
+    let (usdc, platform_wallet) = (constructor_args.usdc, constructor_args.platform_wallet);
+    chain_checks::usdc(&node, usdc, platform_wallet).await?;
     chain_checks::factory(&node).await?;
 
     let deployment = Deployment::new(constructor_args);

@@ -1,7 +1,14 @@
 //! What `luxxon deploy` refuses: each with one clear line, with nothing sent and nothing written.
 
-use alloy::primitives::{Address, hex};
+use alloy::{
+    primitives::{Address, hex},
+    providers::Provider,
+    sol_types::SolCall,
+};
 use eyre::Result;
+use luxxon_bindings::usdc::UsdcStandIn::{
+    RECEIVE_WITH_AUTHORIZATION_TYPEHASHCall, UsdcStandInInstance as UsdcStandIn, isBlacklistedCall,
+};
 use luxxon_script::contract::{Deployment, FACTORY};
 use luxxon_tests::{
     Done, Operator, finish,
@@ -54,6 +61,40 @@ async fn a_usdc_that_is_none_is_refused() -> Result<()> {
         refused(&operator, &run, 1, &words).await?;
     }
     Ok(())
+}
+
+/// What a batch asks of USDC, and what a signed deposit needs: a token without it would be found out
+/// only later.
+#[tokio::test]
+async fn a_usdc_without_a_blacklist_or_signed_transfers_is_refused() -> Result<()> {
+    let operator = Operator::start().await?;
+    let usdc: Address = USDC.parse()?;
+    let code = operator.provider.get_code_at(usdc).await?;
+    for (selector, words) in [
+        (isBlacklistedCall::SELECTOR, "does not answer isBlacklisted()"),
+        (
+            RECEIVE_WITH_AUTHORIZATION_TYPEHASHCall::SELECTOR,
+            "does not answer RECEIVE_WITH_AUTHORIZATION_TYPEHASH()",
+        ),
+    ] {
+        let mut without = code.to_vec();
+        let at = code.windows(4).position(|part| part == selector).expect("the function is there");
+        without[at..at + 4].copy_from_slice(&[0xff; 4]);
+        operator.set_code(usdc, &without).await?;
+        let run = operator.run(operator.cast.operator, &["deploy", "--yes"]).await?;
+        refused(&operator, &run, 1, &[words, USDC]).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_platform_wallet_that_usdc_has_blacklisted_is_refused() -> Result<()> {
+    let operator = Operator::start().await?;
+    let usdc = UsdcStandIn::new(USDC.parse()?, &operator.provider);
+    let wallet = operator.cast.platform;
+    usdc.blacklist(wallet).from(operator.cast.owner).send().await?.watch().await?;
+    let run = operator.run(operator.cast.operator, &["deploy", "--yes"]).await?;
+    refused(&operator, &run, 1, &["blacklisted the platform wallet", &wallet.to_string()]).await
 }
 
 #[tokio::test]
