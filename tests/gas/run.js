@@ -98,7 +98,11 @@ function main(args) {
 
   const rows = compare(measured, committed)
   if (args.includes('--json')) console.log(JSON.stringify(rows, null, 2))
-  else print(rows)
+  else {
+    print(rows)
+    console.log('\nUSDC alone, inside of a transaction:')
+    for (const [call, gas] of Object.entries(measured.usdc)) console.log(`  ${call}: ${gas.toLocaleString('en-US')}`)
+  }
   const faults = rows.flatMap(row => row.faults.map(fault => `${row.scenario}: ${fault}`))
   const gone = [...Object.keys(committed), ...Object.keys(TARGETS)].filter(name => !(name in measured.settlement))
   faults.push(...gone.map(name => `${name}: is committed or has a target, but was not measured`))

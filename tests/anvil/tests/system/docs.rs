@@ -121,7 +121,7 @@ fn every_forge_test_that_holds_an_invariant_exists() -> Result<()> {
     let security = fs::read_to_string(root.join("docs/SECURITY.md"))?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let mut named = 0;
-    for mark in ["`invariant_", "`test_", "`testFuzz_"] {
+    for mark in ["`invariant_", "`test_", "`testFuzz_", "`check_"] {
         for test in words(&security, mark, is_name) {
             let name = test.trim_start_matches('`');
             assert!(sources.contains(&format!("function {name}")), "there is no {name}");
