@@ -7,13 +7,15 @@ NPM = node_modules/.package-lock.json
 # Wherever a user's cargo puts its builds, the programs below are started from here.
 export CARGO_TARGET_DIR = $(CURDIR)/target
 
-.PHONY: help devnet test check gas smoke fmt artifacts
+.PHONY: help devnet test check gas audit mutation smoke fmt artifacts
 
 help:
 	@echo 'make devnet      run the whole system on a local chain (ARGS="--json …": see make devnet ARGS=--help)'
 	@echo 'make test        all tests: contracts, artifacts, Rust, the whole system on anvil'
 	@echo 'make check       formatting, lints, documentation, gas'
 	@echo 'make gas         what every transaction costs, against its target, its floor and the last snapshot'
+	@echo 'make audit       every check of the contract and one table of results (ONLY="slither coverage": some of them)'
+	@echo 'make mutation    change the contract in one place at a time: does a test fail? (ARGS="--only withdraw")'
 	@echo 'make smoke       start a devnet as a user would, and compare what it serves with the chain'
 	@echo 'make fmt         format everything'
 	@echo 'make artifacts   compile the contracts into bindings/artifacts'
@@ -39,6 +41,12 @@ check: $(NPM)
 
 gas: $(NPM)
 	@node tests/gas/run.js $(ARGS)
+
+audit: $(NPM)
+	@node tests/audit/run.js $(ONLY)
+
+mutation: $(NPM)
+	@node tests/mutation/run.js $(ARGS)
 
 smoke:
 	tests/smoke
