@@ -210,6 +210,36 @@ contract SetLimitsTest is BatchFixture {
         _expectRefusal(ILuxxonSettlement.InsufficientPool.selector, 1, gross, 100 * USDC, gross);
     }
 
+    /// @dev The smallest and the widest limit, with no other beside it that would hold as well.
+    function test_SetLimits_invariant_8_a_limit_alone_holds_at_either_end() public {
+        _setLimits(consumer, 1, 0, 0);
+        _expectRefusal(ILuxxonSettlement.RateLimitExceeded.selector, 2, 1, 2, 1);
+        _setLimits(consumer, 0, 2 ** 47, 0);
+        _expectRefusal(ILuxxonSettlement.SessionLimitExceeded.selector, 2 ** 32, 2 ** 47 + 1, 2 ** 47 + 1, 2 ** 47);
+        _setLimits(consumer, 0, 0, 2 ** 47);
+        _expectRefusal(ILuxxonSettlement.DayLimitExceeded.selector, 2 ** 32, 2 ** 47 + 1, 2 ** 47 + 1, 2 ** 47);
+    }
+
+    function test_SetLimits_come_before_an_empty_pool() public {
+        _setLimits(stranger, 10, 0, 0);
+        vm.expectRevert(abi.encodeWithSelector(ILuxxonSettlement.RateLimitExceeded.selector, stranger, 11, 10));
+        vm.prank(relayer);
+        settlement.settleFromPool(SESSION, stranger, operator, 11, 1, 11, 0);
+    }
+
+    /// @dev A pool that is too small is named to its highest bit, and without the limit that stands above it.
+    function test_SetLimits_are_not_taken_for_a_part_of_the_pool() public {
+        _setLimits(consumer, 1, 0, 0);
+        uint256 gross = 100 * USDC + 1;
+        _expectRefusal(ILuxxonSettlement.InsufficientPool.selector, 1, gross, 100 * USDC, gross);
+        _fillPool(stranger, 2 ** 63);
+        vm.expectRevert(
+            abi.encodeWithSelector(ILuxxonSettlement.InsufficientPool.selector, stranger, 2 ** 63, 2 ** 63 + 1)
+        );
+        vm.prank(relayer);
+        settlement.settleFromPool(SESSION, stranger, operator, 2 ** 63 + 1, 1, 2 ** 63 + 1, 0);
+    }
+
     function test_SetLimits_hold_in_batches_too() public {
         _setLimits(consumer, 200, 100, 150);
         _add(_session(1), consumer, operator, 101, 0); // over the session's
@@ -273,6 +303,16 @@ contract SetLimitsTest is BatchFixture {
         vm.warp(NOON + 365 days);
         _assertSpent(0);
         _spend(100);
+    }
+
+    /// @dev Days whose numbers differ in one bit only, up to the highest that is kept.
+    function test_SetLimits_no_other_day_is_today() public {
+        for (uint256 bit = 0; bit < 16; bit++) {
+            vm.warp(NOON);
+            _spend(1);
+            vm.warp((NOON / 1 days ^ 2 ** bit) * 1 days);
+            _assertSpent(0);
+        }
     }
 
     /// @dev The number of the day is kept in 16 bits, which are enough until the year 2149, and begin anew after it.

@@ -243,6 +243,12 @@ contract SettleFromPoolTest is Fixture {
         vm.assertEq(settlement.deposits(consumer), 0, "pool");
     }
 
+    /// @dev No fee of that width is within the ceiling, but that is what it has to be refused for.
+    function test_SettleFromPool_widest_fee_is_not_too_wide() public {
+        bytes memory refusal = abi.encodeWithSelector(ILuxxonSettlement.FeeExceeded.selector, MAX_UINT64, MAX_UINT64);
+        _expectRefusal(refusal, SESSION, operator, MAX_UINT64, 1, 0, MAX_UINT64);
+    }
+
     function test_SettleFromPool_refuses_values_one_too_wide() public {
         bytes memory refusal = _tooLarge(2 ** 64, MAX_UINT64);
         _expectRefusal(refusal, SESSION, operator, 2 ** 64, 1, 1, 0);

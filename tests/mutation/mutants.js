@@ -6,7 +6,7 @@ const RELATIONS = { '<': ['<=', '>='], '<=': ['<', '>'], '>': ['>=', '<='], '>='
 const ARITHMETIC = { '+': ['-'], '-': ['+'], '*': ['/'], '/': ['*'], '%': ['*'] }
 const BITS = { '&': ['|'], '|': ['&'], '^': ['&'], '<<': ['>>'], '>>': ['<<'] }
 const LOGIC = { '&&': ['||'], '||': ['&&'] }
-const ASSIGNMENTS = { '=': ['+='], '+=': ['-=', '='], '-=': ['+=', '='], '*=': ['='], '|=': ['=', '&='], '&=': ['=', '|='] }
+const ASSIGNMENTS = { '+=': ['-=', '='], '-=': ['+=', '='], '*=': ['='], '|=': ['=', '&='], '&=': ['=', '|='] }
 const STEPS = { '++': '--', '--': '++' }
 
 /** An empty block can stand wherever a statement can. */
@@ -53,7 +53,7 @@ const OPERATORS = {
   },
 
   VariableDeclarationStatement(node, add) {
-    if (!node.initialValue) return
+    if (!node.initialValue || node.initialValue.value === '0') return
     const declared = Math.max(...node.declarations.filter(Boolean).map(declaration => range(declaration).end))
     if (node.declarations.length === 1) add('initial', declared, range(node.initialValue).end, '')
   },
