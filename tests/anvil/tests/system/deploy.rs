@@ -230,9 +230,9 @@ async fn a_run_that_is_interrupted_is_finished_where_its_transaction_made_it_int
     let key = operator.key_of(operator.cast.operator)?.to_string();
     let mut stopped = Running::start(operator.luxxon(Some(&key), &["deploy", "--yes"])?)?;
     stopped.until("waiting for 0x").await?;
-    // What Ctrl-C sends.
+    // Ctrl-C ends it in the same way, but SIGINT is ignored where tests run in the background.
     let pid = stopped.pid().and_then(Pid::from_raw).ok_or_else(|| eyre!("it ended"))?;
-    kill_process(pid, Signal::INT)?;
+    kill_process(pid, Signal::TERM)?;
     stopped.end().await?;
     let files = operator.records()?;
     assert!(files.len() == 1 && files[0].to_string_lossy().ends_with(".pending.json"), "{files:?}");
