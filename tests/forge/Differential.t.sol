@@ -5,9 +5,11 @@ import {ILuxxonSettlement} from "contracts/ILuxxonSettlement.sol";
 import {BatchFixture} from "./support/BatchFixture.sol";
 import {Vm} from "./support/Vm.sol";
 
-/// @dev The same entries by settleBatch and by settleFromPool one by one, from the same state, have to leave the same
-/// books. Few accounts, sessions and amounts, so that entries get into each other's way: sessions repeat, pools run out,
+/// @dev The contract against other ways to the same result.
+/// The same entries by settleBatch and by settleFromPool one by one, from the same state, have to leave the same books.
+/// Few accounts, sessions and amounts, so that entries get into each other's way: sessions repeat, pools run out,
 /// limits are reached.
+/// And the meter and the fee, which the contract compares by multiplication, by division and by subtraction.
 contract DifferentialTest is BatchFixture {
     uint256 private constant POOL = 4_000;
     uint256 private constant CONSUMERS = 3;
@@ -170,5 +172,59 @@ contract DifferentialTest is BatchFixture {
     function _pick(uint256 end) private returns (uint256) {
         _random = uint256(keccak256(abi.encode(_random)));
         return _random % end;
+    }
+
+    // --------------------------------------------------------------------------------------------------- meter and fee
+
+    /// @dev The meter covers a gross if the rate is at least gross / seconds, rounded up. Nothing here is wider than what
+    /// goes in, so nothing could wrap where the contract would.
+    function testFuzz_Differential_invariant_5_meter_by_division(
+        uint256 rate,
+        uint256 duration,
+        uint256 gross,
+        uint256 near
+    ) public view {
+        (rate, duration) = (_width(rate, 64), _width(duration, 32));
+        gross = _width(gross, 64);
+        // Half of them within two units of the bound, where there is something to get wrong.
+        if (near % 2 == 0 && duration != 0 && rate < 2 ** 64 / duration) gross = rate * duration + near / 2 % 5;
+        if (near % 2 == 0 && gross > 2) gross -= 2;
+        if (gross >= 2 ** 64 || gross == 0) return;
+        bool fits = duration != 0 && rate >= gross / duration + (gross % duration == 0 ? 0 : 1);
+        bytes4 expected = fits ? ILuxxonSettlement.InsufficientPool.selector : ILuxxonSettlement.MeterExceeded.selector;
+        _assertReason(rate, duration, gross, 0, expected);
+    }
+
+    function testFuzz_Differential_invariant_5_fee_by_subtraction(uint256 gross, uint256 fee, uint256 near)
+        public
+        view
+    {
+        gross = _width(gross, 64);
+        if (gross == 0) return;
+        fee = near % 2 == 0 ? gross / 5 + near / 2 % 3 : _width(fee, 64);
+        if (near % 2 == 0 && fee != 0) fee -= 1;
+        if (fee > gross) return;
+        // 20 % of the gross is a quarter of what is left beside it: the operator gets four units for each of the fee.
+        uint256 rest = gross - fee;
+        bool fits = true;
+        for (uint256 i = 0; i < 4 && fits; i++) {
+            fits = rest >= fee;
+            if (fits) rest -= fee;
+        }
+        bytes4 expected = fits ? ILuxxonSettlement.InsufficientPool.selector : ILuxxonSettlement.FeeExceeded.selector;
+        _assertReason(2 ** 64 - 1, 1, gross, fee, expected);
+    }
+
+    /// @dev Of an account without a pool: what no rule before that one refuses, the pool does.
+    function _assertReason(uint256 rate, uint256 duration, uint256 gross, uint256 fee, bytes4 expected) private view {
+        bytes4 reason = settlement.previewEntry(
+            ILuxxonSettlement.BatchEntry(bytes32(0), consumer, operator, rate, duration, gross - fee, fee)
+        );
+        vm.assertEq(bytes32(reason), bytes32(expected), "reason");
+    }
+
+    /// @dev Any number of bits up to `width`, each as likely.
+    function _width(uint256 value, uint256 width) private pure returns (uint256) {
+        return (value >> 8) % 2 ** (1 + uint8(value) % width);
     }
 }

@@ -132,38 +132,176 @@ contract SymbolicTest is Test {
         }
     }
 
+    /// @dev Whoever else has a pool, limits or a claim: a settlement of `from` leaves them, be it the payee's.
+    function check_SettleFromPool_invariants_4_11_leaves_other_accounts(
+        ILuxxonSettlement.BatchEntry memory entry,
+        address other
+    ) public inAnyState {
+        if (other == entry.from) return;
+        uint256 pool = settlement.deposits(other);
+        bytes32 limits = _limits(other);
+        uint256 claim = settlement.claimable(other);
+        vm.prank(settlement.relayer());
+        (bool done,) =
+            address(settlement).call(abi.encodePacked(ILuxxonSettlement.settleFromPool.selector, abi.encode(entry)));
+        if (!done) return;
+        assert(settlement.deposits(other) == pool);
+        assert(_limits(other) == limits);
+        assert(settlement.claimable(other) == claim);
+    }
+
+    /// @dev Two settlements of one account, of one session or two, to one payee or two, at once on one deployment and
+    /// one by one on another. Pool, limit of the day and amounts are any; what the checks above have is left out: both
+    /// are metered to the unit and without a fee, and the account has no other limits and has spent nothing.
+    function check_SettleBatch_of_two_invariants_6_8_12_13_equals_one_by_one(
+        uint64 pool,
+        uint48 maxPerDay,
+        uint64[2] memory amounts,
+        bool sameSession,
+        bool samePayee
+    ) public {
+        LuxxonSettlement twin = new LuxxonSettlement(
+            address(usdc), address(0x22), address(0x33), address(0x44), address(0x55), 24 hours
+        );
+        _open(settlement, pool, maxPerDay);
+        _open(twin, pool, maxPerDay);
+        ILuxxonSettlement.BatchEntry[] memory entries = new ILuxxonSettlement.BatchEntry[](2);
+        entries[0] = _plain(bytes32(uint256(1)), address(0x77), amounts[0]);
+        entries[1] =
+            _plain(bytes32(uint256(sameSession ? 1 : 2)), samePayee ? address(0x77) : address(0x88), amounts[1]);
+
+        vm.prank(address(0x33));
+        settlement.settleBatch(entries);
+        uint256[2] memory paid = [usdc.balanceOf(address(0x77)), usdc.balanceOf(address(0x88))];
+        for (uint256 i = 0; i < 2; i++) {
+            bytes memory call = abi.encodePacked(ILuxxonSettlement.settleFromPool.selector, abi.encode(entries[i]));
+            vm.prank(address(0x33));
+            (bool done,) = address(twin).call(call);
+            done; // refused as the batch skips
+        }
+        assert(settlement.deposits(address(0x66)) == twin.deposits(address(0x66)));
+        assert(settlement.totalOwed() == twin.totalOwed());
+        (,,, uint48 spent) = settlement.limitsOf(address(0x66));
+        (,,, uint48 twinSpent) = twin.limitsOf(address(0x66));
+        assert(spent == twinSpent);
+        assert(settlement.settled(bytes32(uint256(1))) == twin.settled(bytes32(uint256(1))));
+        assert(settlement.settled(bytes32(uint256(2))) == twin.settled(bytes32(uint256(2))));
+        unchecked {
+            assert(usdc.balanceOf(address(0x77)) == 2 * paid[0]);
+            assert(usdc.balanceOf(address(0x88)) == 2 * paid[1]);
+        }
+    }
+
     // ------------------------------------------------------------------------------------------------------- any call
 
-    /// @dev No call of anybody ever makes a settled session settleable again.
-    function check_Any_invariant_6_call_leaves_settled_sessions_settled(address caller, bytes32 sessionId)
-        public
-        inAnyState
-    {
-        if (!settlement.settled(sessionId)) return;
+    /// @dev Of anybody: no call makes a settled session settleable again. The relayer stays who it is, is revoked by
+    /// pauser or owner, or is a candidate that waited; owner and platform wallet stay somebody. The time is 1, but when
+    /// the candidate may accept is an unknown. Nothing is asked before the call that each of its paths would repeat.
+    function check_Any_invariants_6_9_17_call_leaves_sessions_settled_and_roles_in_order(
+        address caller,
+        bytes32 sessionId
+    ) public inAnyState {
+        if (caller == address(0)) return; // nobody's key
+        bool settled = settlement.settled(sessionId);
+        (address owner, address pauser) = (settlement.owner(), settlement.pauser());
+        (address relayer, address wallet) = (settlement.relayer(), settlement.platformWallet());
+        (address candidate, uint64 acceptableAt) = settlement.pendingRelayer();
         bytes memory call = SVM.createCalldata("LuxxonSettlement");
         vm.prank(caller);
         (bool done,) = address(settlement).call(call);
-        if (done) assert(settlement.settled(sessionId));
+        if (!done) return;
+
+        if (!settlement.settled(sessionId)) assert(!settled);
+        address next = settlement.relayer();
+        if (next != relayer) {
+            if (next == address(0)) assert(caller == owner || caller == pauser);
+            else assert(next == caller && caller == candidate && block.timestamp >= acceptableAt);
+        }
+        if (settlement.owner() != owner) assert(settlement.owner() != address(0));
+        if (settlement.platformWallet() != wallet) assert(!_isNobody(settlement.platformWallet()));
     }
 
-    /// @dev Nobody but the account itself and the relayer makes a pool fall, and nobody else changes a limit. What the
-    /// relayer can do is above; `claim`, which anybody may call, is below.
+    /// @dev Of anybody but the account itself: no call lowers its pool or changes its limits or its claim. Left out are
+    /// the calls that may, each of which has a check of its own: the two settlements, and `claim`.
     function check_Any_invariants_4_11_call_of_another_leaves_pool_limits_and_claim(address caller, address account)
         public
         inAnyState
     {
-        if (caller == account || caller == settlement.relayer()) return;
+        if (caller == account) return;
         uint256 pool = settlement.deposits(account);
-        uint256 claim = settlement.claimable(account);
         bytes32 limits = _limits(account);
+        uint256 claim = settlement.claimable(account);
         bytes memory call = SVM.createCalldata("LuxxonSettlement");
-        if (bytes4(call) == ILuxxonSettlement.claim.selector) return;
+        bytes4 selector = bytes4(call);
+        if (selector == ILuxxonSettlement.settleFromPool.selector) return;
+        if (selector == ILuxxonSettlement.settleBatch.selector) return;
+        if (selector == ILuxxonSettlement.claim.selector) return;
         vm.prank(caller);
         (bool done,) = address(settlement).call(call);
         if (!done) return;
         assert(settlement.deposits(account) >= pool);
-        assert(settlement.claimable(account) == claim);
         assert(_limits(account) == limits);
+        assert(settlement.claimable(account) == claim);
+    }
+
+    // -------------------------------------------------------------------------------------------------------- deposits
+
+    function check_DepositFor_invariants_1_2_3_16(address payer, address account, uint256 amount) public inAnyState {
+        SVM.enableSymbolicStorage(address(usdc));
+        uint256 pool = settlement.deposits(account);
+        uint256 owed = settlement.totalOwed();
+        uint256 held = usdc.balanceOf(address(settlement));
+        uint256 wallet = usdc.balanceOf(payer);
+        bool paused = settlement.paused();
+        if (payer == address(settlement)) return; // it calls no deposit
+
+        vm.prank(payer);
+        try settlement.depositFor(account, amount) {
+            assert(!paused);
+            assert(amount != 0 && !_isNobody(account));
+            assert(settlement.deposits(account) == pool + amount);
+            assert(pool + amount < 2 ** 64);
+            assert(settlement.totalOwed() == owed + amount);
+            assert(usdc.balanceOf(address(settlement)) == held + amount);
+            assert(usdc.balanceOf(address(settlement)) >= owed + amount);
+            assert(usdc.balanceOf(payer) == wallet - amount);
+        } catch {}
+    }
+
+    /// @dev By whoever sets them, in every state.
+    function check_SetLimits_invariants_8_11(address account, uint32 rate, uint48 session, uint48 day)
+        public
+        inAnyState
+    {
+        uint256 pool = settlement.deposits(account);
+        uint256 owed = settlement.totalOwed();
+        (,,, uint48 spent) = settlement.limitsOf(account);
+        vm.prank(account);
+        try settlement.setLimits(rate, session, day) {
+            (uint32 newRate, uint48 newSession, uint48 newDay, uint48 newSpent) = settlement.limitsOf(account);
+            assert(newRate == rate);
+            assert(newSession == session);
+            assert(newDay == day);
+            assert(newSpent == spent);
+            assert(settlement.deposits(account) == pool);
+            assert(settlement.totalOwed() == owed);
+        } catch {
+            assert(false);
+        }
+    }
+
+    function check_Rescue_invariants_1_11_15(address caller, address to, uint256 amount) public inAnyState {
+        address owner = settlement.owner();
+        uint256 owed = settlement.totalOwed();
+        uint256 held = usdc.balanceOf(address(settlement));
+        vm.prank(caller);
+        try settlement.rescue(to, amount) {
+            assert(caller == owner);
+            assert(amount != 0 && !_isNobody(to));
+            assert(settlement.totalOwed() == owed);
+            assert(usdc.balanceOf(address(settlement)) == held - amount);
+            assert(held - amount >= owed);
+        } catch {}
     }
 
     // ----------------------------------------------------------------------------------------------------------- exits
@@ -209,6 +347,30 @@ contract SymbolicTest is Test {
     function _limits(address account) private view returns (bytes32) {
         (uint32 rate, uint48 session, uint48 day, uint48 spent) = settlement.limitsOf(account);
         return bytes32(abi.encodePacked(rate, session, day, spent));
+    }
+
+    function _isNobody(address account) private view returns (bool) {
+        return account == address(0) || account == address(settlement) || account == address(usdc);
+    }
+
+    /// @dev A pool with a limit of the day, for address 0x66.
+    function _open(LuxxonSettlement deployment, uint64 pool, uint48 maxPerDay) private {
+        if (pool != 0) {
+            vm.prank(address(0x11));
+            usdc.mint(address(this), pool);
+            usdc.approve(address(deployment), pool);
+            deployment.depositFor(address(0x66), pool);
+        }
+        vm.prank(address(0x66));
+        deployment.setLimits(0, 0, maxPerDay);
+    }
+
+    function _plain(bytes32 sessionId, address to, uint256 amount)
+        private
+        pure
+        returns (ILuxxonSettlement.BatchEntry memory)
+    {
+        return ILuxxonSettlement.BatchEntry(sessionId, address(0x66), to, amount, 1, amount, 0);
     }
 
     function _books(ILuxxonSettlement.BatchEntry memory entry) private view returns (Books memory books) {
