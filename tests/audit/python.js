@@ -13,8 +13,14 @@ const MIN_PYTHON = [3, 11] // halmos asks for it
 
 function installPython() {
   const stamp = path.join(VENV, 'installed')
+  // slither brings a solc that looks for a compiler on the internet before it says its version, which forge asks each
+  // solc on PATH for: without internet, every run of forge would wait for it. Nothing here needs it.
+  const withoutSolc = () => fs.rmSync(path.join(VENV, 'bin', 'solc'), { force: true })
   const wanted = createHash('sha256').update(fs.readFileSync(REQUIREMENTS)).digest('hex')
-  if (fs.existsSync(stamp) && fs.readFileSync(stamp, 'utf8') === wanted) return { faults: [], summary: 'is there' }
+  if (fs.existsSync(stamp) && fs.readFileSync(stamp, 'utf8') === wanted) {
+    withoutSolc()
+    return { faults: [], summary: 'is there' }
+  }
 
   checkVersion()
   console.log('installing slither and halmos into target/audit/venv')
@@ -23,6 +29,7 @@ function installPython() {
   const pip = (...args) => run(path.join(VENV, 'bin', 'python3'), ['-m', 'pip', '--disable-pip-version-check', ...args], { cwd: ROOT })
   pip('install', '--quiet', '--no-deps', '--requirement', REQUIREMENTS) // nothing but what is pinned
   pip('check')
+  withoutSolc()
   fs.writeFileSync(stamp, wanted)
   return { faults: [], summary: 'installed' }
 }
