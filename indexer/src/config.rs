@@ -34,7 +34,7 @@ pub enum Command {
 /// Where to read, what to follow, where to keep and serve it.
 #[derive(Clone, Debug, Args)]
 pub struct RunArgs {
-    /// The node to read from, http or https. May hold a provider's key: prefer the environment
+    /// The node to read from: http, https, ws or wss. May hold a provider's key: prefer the environment
     #[arg(long, env = "LUXXON_RPC_URL", hide_env_values = true)]
     pub rpc_url: NodeUrl,
 
@@ -149,7 +149,7 @@ impl RunArgs {
 pub struct NodeUrl(String);
 
 impl NodeUrl {
-    /// The URL, where it is one of http or https.
+    /// The URL, where it is one of http, https, ws or wss.
     ///
     /// # Errors
     ///
@@ -157,8 +157,10 @@ impl NodeUrl {
     pub fn parse(&self) -> Result<Url, String> {
         let url = Url::parse(&self.0).map_err(|error| format!("--rpc-url is no URL: {error}"))?;
         match url.scheme() {
-            "http" | "https" => Ok(url),
-            other => Err(format!("--rpc-url has the scheme {other}, expected http or https")),
+            "http" | "https" | "ws" | "wss" => Ok(url),
+            other => {
+                Err(format!("--rpc-url has the scheme {other}, expected http, https, ws or wss"))
+            }
         }
     }
 }
@@ -252,8 +254,8 @@ mod tests {
 
     #[test]
     fn a_bad_node_url_is_refused_without_being_repeated() {
-        let error = NodeUrl::from("ws://host/SECRET").parse().unwrap_err();
-        assert_eq!(error, "--rpc-url has the scheme ws, expected http or https");
+        let error = NodeUrl::from("ftp://host/SECRET").parse().unwrap_err();
+        assert_eq!(error, "--rpc-url has the scheme ftp, expected http, https, ws or wss");
         assert!(!NodeUrl::from("SECRET").parse().unwrap_err().contains("SECRET"));
         assert!(!format!("{:?}", args("1", "http://host/SECRET")).contains("SECRET"));
     }

@@ -4,7 +4,7 @@ use clap::Parser;
 use eyre::{Report, Result, WrapErr, eyre};
 use luxxon_indexer::{
     api,
-    chain::{Identity, Node, identify},
+    chain::{Identity, Providers, identify},
     config::{Cli, Command, RunArgs},
     store::SqliteStore,
     sync::{SyncError, Syncer},
@@ -111,9 +111,10 @@ struct Daemon {
 impl Daemon {
     /// Everything that can be wrong with the configuration is found before the database is touched.
     async fn start(args: RunArgs) -> Result<Self> {
-        let node = Node::new(args.rpc_url.parse().map_err(|error| eyre!(error))?)?;
+        let url = args.rpc_url.parse().map_err(|error| eyre!(error))?;
+        let providers = Providers::at(url)?;
         let Identity { pins, first } =
-            identify(&node, args.chain_id, args.settlement, args.deploy_block).await?;
+            identify(&providers, args.chain_id, args.settlement, args.deploy_block).await?;
         let config = args.public_config(pins.deployment.usdc).map_err(|error| eyre!(error))?;
         SqliteStore::check(&args.db, &pins).await?;
         let listener = TcpListener::bind(args.listen)
@@ -122,13 +123,13 @@ impl Daemon {
         let store = SqliteStore::open(&args.db, &pins, first).await?;
 
         let (settlement, db) = (args.settlement, args.db.display());
-        tracing::info!(chain = args.chain_id, %settlement, %db, node = node.name(), "following");
+        tracing::info!(chain = args.chain_id, %settlement, %db, node = providers.names(), "following");
         let build_sha = env::var("GIT_SHA").unwrap_or_else(|_| "dev".to_owned());
         let router = api::router(store.clone(), config, &build_sha);
         let (serving, stopped) = watch::channel(());
         writeln!(std::io::stdout(), "http://{}/api/v1", listener.local_addr()?)?;
         let server = axum::serve(listener, router).with_graceful_shutdown(dropped(stopped));
-        let syncer = Syncer::new(node, store.clone(), pins.deployment);
+        let syncer = Syncer::new(providers, store.clone(), pins.deployment);
         Ok(Self {
             store,
             sync: tokio::spawn(syncer.follow(args.poll())),

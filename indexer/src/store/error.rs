@@ -1,4 +1,4 @@
-use crate::ledger::{PoolError, Position};
+use crate::ledger::{BalanceError, Position};
 use std::path::PathBuf;
 use uuid::Uuid;
 
@@ -101,7 +101,7 @@ pub enum StoreError {
     Damaged(String),
     /// The events do not add up.
     #[error(transparent)]
-    Pool(#[from] PoolError),
+    Balance(#[from] BalanceError),
     /// A session whose price the contract would refuse, or the ledger could not hold.
     #[error(
         "session {session} cannot be paid: its price is nothing or does not fit 63 bits, or the \

@@ -6,7 +6,7 @@ use alloy::{
 use eyre::{Result, ensure, eyre};
 use luxxon_bindings::MicroUsdc;
 use luxxon_indexer::{
-    chain::{Node, identify},
+    chain::{Providers, identify},
     key::{Environment, PlainKey},
     store::{NewApiKey, NewWorkspace, Scope, SqliteStore, Store},
     sync::{Progress, SyncError, Syncer},
@@ -177,7 +177,7 @@ impl World {
 
     /// A syncer that writes to `db`, to be driven step by step, and its store.
     pub async fn syncer(&self, db: &Path) -> Result<(Syncer<SqliteStore>, SqliteStore)> {
-        let node = Node::new(self.anvil.url().clone())?;
+        let node = Providers::at(self.anvil.url().clone())?;
         let settlement = *self.contracts.settlement.address();
         let chain_id = self.provider.get_chain_id().await?;
         let identity = identify(&node, chain_id, settlement, self.contracts.deploy_block).await?;

@@ -3,15 +3,15 @@
 use super::{Answer, Server, get, get_without_key, public_config};
 use crate::{
     api::router,
-    ledger::{Block, EventId},
+    ledger::{Block, Event, EventId},
     store::{
-        ApiKey, Batch, Cursor, NewApiKey, NewSession, NewWorkspace, SessionRecord, Store,
+        ApiKey, Batch, Cursor, Heights, NewApiKey, NewSession, NewWorkspace, SessionRecord, Store,
         StoreError, Wallet, WalletEvent, Workspace,
     },
     testing::CONSUMER,
 };
 use alloy::primitives::Address;
-use luxxon_bindings::SessionId;
+use luxxon_bindings::{MicroUsdc, SessionId};
 use uuid::Uuid;
 
 const GUARDED: [&str; 3] =
@@ -69,11 +69,19 @@ impl Store for Failing {
         self.fail()
     }
 
-    async fn commit(&self, _: Block, _: Batch) -> Result<(), StoreError> {
+    async fn commit(&self, _: Block, _: Batch) -> Result<Cursor, StoreError> {
         self.fail()
     }
 
-    async fn finalize(&self, _: u64) -> Result<(), StoreError> {
+    async fn set_heights(&self, _: Heights) -> Result<(), StoreError> {
+        self.fail()
+    }
+
+    async fn events(&self, _: u64, _: u64) -> Result<Vec<Event>, StoreError> {
+        self.fail()
+    }
+
+    async fn owed_at(&self, _: u64) -> Result<MicroUsdc, StoreError> {
         self.fail()
     }
 

@@ -1,6 +1,7 @@
 //! The SQLite store: one file in WAL mode, one connection that writes, others that only read and
 //! never wait for it.
 
+mod bulk;
 mod columns;
 mod ledger;
 mod open;
@@ -11,12 +12,12 @@ mod registry;
 mod tests;
 
 use super::{
-    ApiKey, Batch, Cursor, NewApiKey, NewSession, NewWorkspace, SessionRecord, Store, StoreError,
-    Wallet, WalletEvent, Workspace,
+    ApiKey, Batch, Cursor, Heights, NewApiKey, NewSession, NewWorkspace, SessionRecord, Store,
+    StoreError, Wallet, WalletEvent, Workspace,
 };
-use crate::ledger::{Block, EventId};
+use crate::ledger::{Block, Event, EventId};
 use alloy::primitives::Address;
-use luxxon_bindings::SessionId;
+use luxxon_bindings::{MicroUsdc, SessionId};
 use sqlx::SqlitePool;
 
 /// The store in one SQLite file. Clones share its connections.
@@ -38,15 +39,16 @@ impl Store for SqliteStore {
         reads::block(&mut *self.readers.acquire().await?, number).await
     }
 
-    async fn commit(&self, after: Block, batch: Batch) -> Result<(), StoreError> {
+    async fn commit(&self, after: Block, batch: Batch) -> Result<Cursor, StoreError> {
         let mut tx = self.write().await?;
-        ledger::commit(&mut tx, after, &batch).await?;
-        Ok(tx.commit().await?)
+        let cursor = ledger::commit(&mut tx, after, &batch).await?;
+        tx.commit().await?;
+        Ok(cursor)
     }
 
-    async fn finalize(&self, final_block: u64) -> Result<(), StoreError> {
+    async fn set_heights(&self, heights: Heights) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        ledger::finalize(&mut tx, final_block).await?;
+        ledger::set_heights(&mut tx, heights).await?;
         Ok(tx.commit().await?)
     }
 
@@ -55,6 +57,15 @@ impl Store for SqliteStore {
         let events = ledger::rollback(&mut tx, to).await?;
         tx.commit().await?;
         Ok(events)
+    }
+
+    async fn events(&self, from: u64, to: u64) -> Result<Vec<Event>, StoreError> {
+        reads::events(&mut *self.readers.acquire().await?, from, to).await
+    }
+
+    async fn owed_at(&self, number: u64) -> Result<MicroUsdc, StoreError> {
+        let mut tx = self.readers.begin().await?;
+        ledger::owed_at(&mut tx, number).await
     }
 
     async fn wallet(&self, account: Address) -> Result<Wallet, StoreError> {

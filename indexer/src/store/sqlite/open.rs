@@ -249,7 +249,7 @@ async fn pin(
         .bind(integer("timestamp", first.timestamp)?)
         .execute(&mut *tx)
         .await?;
-    sqlx::query("INSERT INTO cursor (id, block_number, final_block) VALUES (1, ?1, ?1)")
+    sqlx::query("INSERT INTO cursor (id, block_number, safe_block, final_block, owed) VALUES (1, ?1, ?1, ?1, 0)")
         .bind(number)
         .execute(&mut *tx)
         .await?;
