@@ -1,9 +1,10 @@
 //! What the system tests are made of: a chain with the contracts on it ([`World`]), random
-//! histories ([`History`]), the indexer in front of it, a proxy between the two that
+//! histories ([`History`]), the indexer in front of it ([`Daemon`]), a proxy between the two that
 //! does to answers what bad nodes do ([`FaultProxy`]), the ledger's tables as text ([`tables`]), and
 //! somebody who deploys and administers the contract with `luxxon` ([`Operator`]).
 
 mod api;
+mod daemon;
 mod history;
 pub mod http;
 pub mod keystore;
@@ -14,6 +15,7 @@ pub mod tables;
 mod world;
 
 pub use api::ApiClient;
+pub use daemon::Daemon;
 pub use history::History;
 pub use operator::{Done, Operator, Running, finish};
 pub use programs::programs;
