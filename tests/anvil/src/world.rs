@@ -1,5 +1,5 @@
 use alloy::{
-    primitives::{Address, B256, U256},
+    primitives::{Address, B256, Bytes, U256},
     providers::{Provider, RootProvider},
     rpc::types::{Filter, TransactionRequest},
 };
@@ -63,9 +63,15 @@ impl World {
     }
 
     /// A second node with the same chain up to here, from where each goes its own way.
+    ///
+    /// It is given the chain's state instead of the node's URL: with that, it would look up there
+    /// the blocks that it should not know.
     pub async fn fork(&self) -> Result<Self> {
-        let anvil = anvil(&["--fork-url".to_owned(), self.rpc_url().to_owned()]).await?;
+        let state: Bytes = self.provider.raw_request("anvil_dumpState".into(), (true,)).await?;
+        let anvil = anvil(&[]).await?;
         let provider = anvil.provider()?;
+        let loaded: bool = provider.raw_request("anvil_loadState".into(), (state,)).await?;
+        ensure!(loaded, "the second node does not take the first one's state");
         let (settlement, usdc) = (&self.contracts.settlement, &self.contracts.usdc);
         let contracts = Contracts {
             settlement: LuxxonSettlement::new(*settlement.address(), provider.clone()),
