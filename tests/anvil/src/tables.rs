@@ -39,6 +39,18 @@ pub fn assert_same(one: &str, other: &str) {
     panic!("the tables differ, {one_rows} rows and {other_rows}; first here:\n{one}\n{other}");
 }
 
+/// The height of the last block that is in the database at `path`, and the height that is final.
+pub async fn cursor(path: &Path) -> Result<(u64, u64)> {
+    let options = SqliteConnectOptions::new().filename(path).read_only(true);
+    let mut connection = options.connect().await?;
+    let (block, last_final): (i64, i64) =
+        sqlx::query_as("SELECT block_number, final_block FROM cursor")
+            .fetch_one(&mut connection)
+            .await?;
+    connection.close().await?;
+    Ok((block.try_into()?, last_final.try_into()?))
+}
+
 /// How many rows of `kind` (as `events.kind` counts them) the database at `path` has.
 pub async fn events_of_kind(path: &Path, kind: i64) -> Result<i64> {
     let options = SqliteConnectOptions::new().filename(path).read_only(true);
