@@ -5,6 +5,7 @@
 
 mod error;
 mod identity;
+mod limits;
 mod logs;
 mod node;
 mod providers;
@@ -17,6 +18,7 @@ mod tests;
 
 pub use error::{AskLess, ChainError};
 pub use identity::{Identity, identify};
+pub use limits::Limits;
 pub use node::{BlockLogs, DEFAULT_TIMEOUT, Header, Heads, Node, RangeLogs, is_loopback};
 pub(crate) use providers::backoff;
 pub use providers::{Providers, Quorum};

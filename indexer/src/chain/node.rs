@@ -1,6 +1,7 @@
 use super::{
     ChainError,
     error::node_name,
+    limits::{Gate, Limits},
     logs::{Collected, collect},
     rpc::{Call, Http, Replies, Ws, encode},
     wire::{RpcHeader, RpcLog},
@@ -85,6 +86,7 @@ pub struct RangeLogs {
 pub struct Node {
     line: Line,
     url: Url,
+    gate: Gate,
     next_id: AtomicU64,
 }
 
@@ -105,7 +107,14 @@ impl Node {
                     .map_err(|reason| ChainError::Unreachable { node: node_name(&url), reason })?,
             ),
         };
-        Ok(Self { line, url, next_id: AtomicU64::new(1) })
+        let gate = Gate::new(Limits::default());
+        Ok(Self { line, url, gate, next_id: AtomicU64::new(1) })
+    }
+
+    /// The same node, asked no more than `limits` allow.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { gate: Gate::new(limits), ..self }
     }
 
     /// Scheme, host and port: what may be shown of the node.
@@ -275,6 +284,7 @@ impl Node {
     async fn ask(&self, calls: &[Call]) -> Result<Replies, ChainError> {
         let first_id = self.next_id.fetch_add(calls.len() as u64, Ordering::Relaxed);
         let question = encode(calls, first_id);
+        let _turn = self.gate.enter().await;
         let text = match &self.line {
             Line::Http(http) => http.exchange(question).await,
             Line::Ws(ws) => ws.exchange(question, first_id).await,

@@ -106,7 +106,8 @@ impl<S: Store> Syncer<S> {
     fn wait_after(&self, failures: u32) -> Duration {
         let wait = backoff(failures, fastrand::f64());
         let rests = self.providers.all_rest_until();
-        rests.map_or(wait, |until| until.saturating_duration_since(std::time::Instant::now()))
+        let rest = rests.map(|until| until.saturating_duration_since(std::time::Instant::now()));
+        wait.max(rest.unwrap_or_default())
     }
 
     /// Takes one step towards the chain's head.

@@ -1,6 +1,6 @@
 use super::{Failure, LARGEST_ANSWER};
 use alloy::transports::http::reqwest::{
-    Client, Error, Response,
+    Client, Error, Response, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER},
 };
 use std::time::Duration;
@@ -42,8 +42,9 @@ impl Http {
             }
             text.extend_from_slice(&chunk);
         }
-        // Some nodes say 400 or 500 and put JSON-RPC's own error into the body.
-        if status.is_success() || (retry_after.is_none() && is_json_rpc(&text)) {
+        // Some nodes say 400 or 500 and put JSON-RPC's own answers into the body.
+        let says_later = retry_after.is_some() || status == StatusCode::TOO_MANY_REQUESTS;
+        if status.is_success() || (!says_later && is_json_rpc(&text)) {
             return Ok(text);
         }
         let text = String::from_utf8_lossy(&text).chars().take(200).collect();
@@ -57,9 +58,10 @@ fn expected_len(response: &Response) -> usize {
 }
 
 fn is_json_rpc(text: &[u8]) -> bool {
-    super::responses(text).is_ok_and(|responses| {
-        !responses.is_empty() && responses.iter().all(|response| response.error.is_some())
-    })
+    let answers = |response: &super::Response<'_>| {
+        response.error.is_some() || (response.id.is_some() && response.result.is_some())
+    };
+    super::responses(text).is_ok_and(|all| !all.is_empty() && all.iter().all(answers))
 }
 
 /// `Retry-After` in seconds; its other form, a date, is left to the waits of our own.

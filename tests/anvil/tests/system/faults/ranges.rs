@@ -9,8 +9,8 @@ use serde_json::json;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Blocks that a node with a limit allows. The chains here are longer.
-const MOST: u64 = 250;
+/// Blocks that a node with a limit allows: fewer than a daemon asks for at first.
+const MOST: u64 = 20;
 
 /// A chain longer than [`MOST`] blocks, nearly all of them final, with events at both ends.
 async fn long_chain() -> Result<Scene> {

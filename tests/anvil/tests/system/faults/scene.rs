@@ -95,11 +95,10 @@ impl Scene {
         tables::dump(&self.db).await
     }
 
-    /// Waits until every block is in.
+    /// Waits until every block is in, and what is safe and final among them is known.
     pub(super) async fn at_head(&self, daemon: &mut Daemon) -> Result<()> {
-        let head = self.world.head().await?;
-        wait(daemon, "the cursor is not at the head", async || Ok(self.cursor().await? == head))
-            .await
+        let clean = self.world.clean_run().await?;
+        wait(daemon, "the ledger is not at the head", async || Ok(self.rows().await? == clean)).await
     }
 
     /// Waits until the rows are those of a clean run, stops the daemon, and makes sure that every
