@@ -95,16 +95,16 @@ async fn between_two_nodes(seed: u64) -> Result<(Scene, Daemon)> {
     let other = fork.contracts.settlement.deposit(U256::from(7));
     fork.execute(fork.consumers[1], other.into_transaction_request()).await?;
     fork.mine(1).await?;
-    let second = Rule::new(Calls::Logs, AnswerFault::SecondNode).for_the_whole_batch();
+    let second = Rule::new(Calls::Logs, AnswerFault::SecondNode).for_the_whole_request();
     let second = scene.proxy.inject(second);
     scene.deposit().await?;
     second.until_fired(1).await?;
     second.remove();
     scene.at_head(&mut daemon).await?;
     // Now the head, for a moment: it is two blocks above the fork, ours is one.
-    let second = Rule::new(Calls::All, AnswerFault::SecondNode);
+    let second = Rule::new(Calls::All, AnswerFault::SecondNode).for_the_whole_request();
     let second = scene.proxy.inject(second);
-    second.until_fired(4).await?;
+    second.until_fired(3).await?;
     second.remove();
     scene.deposit().await?;
     scene.at_head(&mut daemon).await?;
@@ -152,8 +152,9 @@ async fn f17_a_node_that_is_syncing_again_takes_nothing_away() -> Result<()> {
     // Far below what is final, just below it, and above it.
     for height in [0, head - 6, head - 2] {
         let before = scene.rows().await?;
-        let syncing = scene.proxy.inject(Rule::new(Calls::All, AnswerFault::SyncingAt(height)));
-        syncing.until_fired(6).await?;
+        let syncing = Rule::new(Calls::All, AnswerFault::SyncingAt(height)).for_the_whole_request();
+        let syncing = scene.proxy.inject(syncing);
+        syncing.until_fired(4).await?;
         assert_eq!(scene.rows().await?, before, "at {height}");
         syncing.remove();
     }

@@ -104,14 +104,18 @@ impl Scene {
 
     /// Waits until the rows are those of a clean run, stops the daemon, and makes sure that every
     /// fault was met on the way.
-    pub(super) async fn ends_right(&self, mut daemon: Daemon) -> Result<()> {
-        let clean = self.world.clean_run().await?;
+    pub(super) async fn ends_right(&self, daemon: Daemon) -> Result<()> {
+        self.ends_with(daemon, &self.world.clean_run().await?).await
+    }
+
+    /// The same, where the rows of a clean run are known.
+    pub(super) async fn ends_with(&self, mut daemon: Daemon, clean: &str) -> Result<()> {
         let right = wait(&mut daemon, "the rows are not those of a clean run", async || {
             Ok(self.rows().await? == clean)
         });
         if let Err(error) = right.await {
             let rows = self.rows().await?;
-            return Err(error.wrap_err(difference(&rows, &clean)));
+            return Err(error.wrap_err(difference(&rows, clean)));
         }
         let done = daemon.stop().await?;
         done.says(0, &[])?;
