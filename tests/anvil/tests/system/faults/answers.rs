@@ -33,7 +33,7 @@ async fn f2_a_log_is_missing_from_a_successful_answer_for_the_right_block() -> R
     missing.until_fired(1).await?;
     // The block becomes final, and with it the difference shows.
     scene.world.mine(6).await?;
-    scene.ends_right(daemon).await
+    scene.ends_right_or_stops(daemon).await
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn f3_an_empty_answer_by_block_hash_comes_from_a_node_that_has_the_header(
     scene.deposit().await?;
     empty.until_fired(1).await?;
     scene.world.mine(6).await?;
-    scene.ends_right(daemon).await
+    scene.ends_right_or_stops(daemon).await
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn f4_only_the_first_hundred_logs_are_answered_and_no_error() -> Result<()
     let capped = scene.proxy.inject(Rule::new(Calls::RangeLogs, AnswerFault::Capped(100)));
     let daemon = scene.follow().await?;
     capped.until_fired(1).await?;
-    scene.ends_right(daemon).await
+    scene.ends_right_or_stops(daemon).await
 }
 
 #[tokio::test]

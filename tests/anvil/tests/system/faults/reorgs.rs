@@ -117,6 +117,26 @@ async fn f14_the_chain_changes_between_the_header_and_the_logs_and_back() -> Res
     scene.ends_right(daemon).await
 }
 
+/// A balancer hands the calls of one batch to two nodes: the headers of the range's ends are right,
+/// what lies between is the other fork's.
+#[tokio::test]
+#[ignore = "needs the hash of every block with logs to be compared with its header"]
+async fn f14_the_logs_of_a_range_come_from_a_node_on_another_fork() -> Result<()> {
+    let scene = Scene::soon_final().await?;
+    History::seeded(14).play(&scene.world, 10).await?;
+    let fork = scene.world.fork().await?;
+    for (world, seed) in [(&*scene.world, 15), (&fork, 16)] {
+        History::seeded(seed).play(world, 10).await?;
+        world.mine(10).await?;
+    }
+    let scene = scene.with_second_node(&fork).await?;
+    let second = Rule::new(Calls::RangeLogs, AnswerFault::SecondNode).times(2);
+    let second = scene.proxy.inject(second);
+    let daemon = scene.follow().await?;
+    second.until_fired(2).await?;
+    scene.ends_right_or_stops(daemon).await
+}
+
 #[tokio::test]
 async fn f15_a_second_reorg_comes_while_the_first_is_handled() -> Result<()> {
     let (scene, mut history, daemon) = at_the_head(115).await?;

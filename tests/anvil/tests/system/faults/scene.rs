@@ -123,6 +123,24 @@ impl Scene {
         self.proxy.ensure_all_met()
     }
 
+    /// As [`Self::ends_right`], but the daemon may also stop instead of going on, as long as it says
+    /// so and what it holds is right.
+    pub(super) async fn ends_right_or_stops(&self, mut daemon: Daemon) -> Result<()> {
+        let clean = self.world.clean_run().await?;
+        let mut ended = false;
+        let began = Instant::now();
+        while !ended && self.rows().await? != clean && began.elapsed() < LONGEST {
+            tokio::time::sleep(LOOK).await;
+            ended = daemon.has_ended()?;
+        }
+        if !ended {
+            return self.ends_with(daemon, &clean).await;
+        }
+        daemon.end().await?.says(1, &["the ledger cannot go on"])?;
+        self.balances_are_right().await?;
+        self.proxy.ensure_all_met()
+    }
+
     /// Fails unless every pool is what the contract says it was at the cursor. Only while no daemon
     /// runs.
     pub(super) async fn balances_are_right(&self) -> Result<()> {
