@@ -67,9 +67,9 @@ async fn respond(shared: &Shared, body: &str) -> Result<Reply> {
     {
         return Ok(reply);
     }
-    let (mut status, mut answered) = (200, Vec::new());
+    let (mut status, mut answered, mut met) = (200, Vec::new(), Vec::new());
     for (call, faults) in calls.iter().zip(answers) {
-        let (with, answer) = answer(shared, call, faults).await?;
+        let (with, answer) = answer(shared, call, faults, &mut met).await?;
         status = with.unwrap_or(status);
         answered.push(answer);
     }
@@ -124,19 +124,23 @@ async fn deliver(shared: &Shared, source: Source, fault: ExchangeFault) -> Deliv
     Delivery::Whole
 }
 
-/// The answer to `call`, and the HTTP status it comes with where that is not the usual one.
+/// The answer to `call`, and the HTTP status it comes with where that is not the usual one. `met`
+/// are those whose fault the request has met already.
 async fn answer(
     shared: &Shared,
     call: &Call,
     faults: Vec<Wanted<AnswerFault>>,
+    met: &mut Vec<Source>,
 ) -> Result<(Option<u16>, Value)> {
     let mut answer = shared.node.ask(call).await?;
     let mut status = None;
     for (source, fault) in faults {
         let spoiled = spoil(shared, &fault, call, answer.clone()).await?;
-        if spoiled == answer || !shared.fire(source) {
+        let counted = source.is_for_a_request() && met.contains(&source);
+        if spoiled == answer || !(counted || shared.fire(source)) {
             continue;
         }
+        met.push(source);
         answer = spoiled;
         if let AnswerFault::RangeTooLarge { wording, .. } = fault {
             status = Some(wording.status);

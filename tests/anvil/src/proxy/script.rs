@@ -14,13 +14,13 @@ pub struct Rule {
     fault: Fault,
     after: u64,
     times: Option<u64>,
-    whole_exchange: bool,
+    whole_request: bool,
 }
 
 impl Rule {
     /// `fault` happens to each of `calls`, for as long as the rule stands.
     pub fn new(calls: Calls, fault: impl Into<Fault>) -> Self {
-        Self { calls, fault: fault.into(), after: 0, times: None, whole_exchange: false }
+        Self { calls, fault: fault.into(), after: 0, times: None, whole_request: false }
     }
 
     /// Not to the first `calls` of them.
@@ -37,10 +37,11 @@ impl Rule {
         self
     }
 
-    /// To every call of a batch that one of them is in: a balancer hands a batch to one node.
+    /// To every call of a request that one of them is in, and counted once: a balancer hands a batch
+    /// to one node.
     #[must_use]
-    pub fn for_the_whole_batch(mut self) -> Self {
-        self.whole_exchange = true;
+    pub fn for_the_whole_request(mut self) -> Self {
+        self.whole_request = true;
         self
     }
 }
@@ -57,8 +58,18 @@ pub struct Asked {
 /// Who wants a fault: counted where it happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    Rule(usize),
+    /// A rule, for one call.
+    Call(usize),
+    /// A rule, for all calls of a request: it spoils all of them or none, and counts once.
+    Request(usize),
+    /// Chance, for all calls of a request.
     Random,
+}
+
+impl Source {
+    pub(super) fn is_for_a_request(self) -> bool {
+        !matches!(self, Self::Call(_))
+    }
 }
 
 /// A fault that is wanted. It happens only if [`Script::fire`] agrees.
@@ -82,6 +93,10 @@ struct Standing {
 }
 
 impl Standing {
+    fn source(&self, index: usize) -> Source {
+        if self.rule.whole_request { Source::Request(index) } else { Source::Call(index) }
+    }
+
     fn spent(&self) -> bool {
         self.removed || self.rule.times.is_some_and(|times| self.fired >= times)
     }
@@ -97,7 +112,7 @@ impl Standing {
                 }
             }
         }
-        if self.rule.whole_exchange && !wanted.is_empty() {
+        if self.rule.whole_request && !wanted.is_empty() {
             wanted = (0..calls.len()).collect();
         }
         wanted
@@ -152,7 +167,7 @@ impl Script {
     /// Whether the fault that `source` wanted may still be delayed by it: not once it is removed.
     pub(super) fn stands(&self, source: Source) -> bool {
         match source {
-            Source::Rule(rule) => !self.rules[rule].removed,
+            Source::Call(rule) | Source::Request(rule) => !self.rules[rule].removed,
             Source::Random => false,
         }
     }
@@ -160,9 +175,13 @@ impl Script {
     /// Counts a fault that `source` wanted, unless its rule is spent by now.
     pub(super) fn fire(&mut self, source: Source) -> bool {
         match source {
-            Source::Rule(rule) if self.rules[rule].spent() => return false,
-            Source::Rule(rule) => self.rules[rule].fired += 1,
             Source::Random => self.fired_at_random += 1,
+            Source::Call(rule) | Source::Request(rule) => {
+                if self.rules[rule].spent() {
+                    return false;
+                }
+                self.rules[rule].fired += 1;
+            }
         }
         true
     }
@@ -177,7 +196,7 @@ impl Script {
                 continue;
             }
             let wanted = standing.meet(calls);
-            plan.want(Source::Rule(index), &standing.rule.fault, &wanted);
+            plan.want(standing.source(index), &standing.rule.fault, &wanted);
         }
         if let Some(fault) = self.random.as_mut().and_then(Random::draw) {
             let every: Vec<usize> = (0..calls.len()).collect();
@@ -192,7 +211,7 @@ impl Script {
         let wanted = |(index, standing): (usize, &mut Standing)| {
             let Fault::Push(fault) = standing.rule.fault else { return None };
             let meets = !standing.spent() && !standing.meet(calls).is_empty();
-            meets.then_some((Source::Rule(index), fault))
+            meets.then_some((Source::Call(index), fault))
         };
         let (source, fault) = self.rules.iter_mut().enumerate().find_map(wanted)?;
         self.fire(source).then_some(fault)
@@ -249,9 +268,9 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_for_the_whole_batch_wants_every_call_of_it() {
+    fn a_rule_for_the_whole_request_wants_every_call_of_it() {
         let mut script = Script::default();
-        script.add(Rule::new(Calls::Of("a"), AnswerFault::Null).for_the_whole_batch());
+        script.add(Rule::new(Calls::Of("a"), AnswerFault::Null).for_the_whole_request());
         assert_eq!(wants(&mut script, &["b", "a"]), [1, 1]);
         assert_eq!(wants(&mut script, &["b", "b"]), [0, 0]);
     }
@@ -264,7 +283,7 @@ mod tests {
         script.remove(rule);
         assert_eq!(wants(&mut script, &["a"]), [0]);
         assert_eq!(script.fired(rule), 1);
-        assert!(!script.stands(Source::Rule(rule)));
+        assert!(!script.stands(Source::Call(rule)));
     }
 
     #[test]

@@ -166,6 +166,31 @@ async fn a_websocket_takes_calls_and_brings_new_heads() -> Result<()> {
 }
 
 #[tokio::test]
+async fn over_a_websocket_a_fault_is_late_an_error_or_the_end() -> Result<()> {
+    let world = World::start().await?;
+    let proxy = FaultProxy::start(world.rpc_url()).await?;
+    let mut socket = subscribed(&proxy).await?;
+    let hold = proxy.inject(Rule::new(Calls::Of("eth_chainId"), ExchangeFault::Hold));
+    let null = proxy.inject(Rule::new(Calls::Of("eth_blockNumber"), AnswerFault::Null));
+    for (id, method) in [(2, "eth_chainId"), (3, "eth_blockNumber")] {
+        socket.send(Message::text(call(id, method).to_string())).await?;
+    }
+    // What is late does not hold up what comes after it.
+    let answer = next(&mut socket).await?.ok_or_else(|| eyre!("it ended"))?;
+    assert_eq!((answer["id"].clone(), answer["result"].clone()), (json!(3), Value::Null));
+    hold.until_fired(1).await?;
+    hold.remove();
+    let answer = next(&mut socket).await?.ok_or_else(|| eyre!("it ended"))?;
+    assert_eq!(answer["id"], 2);
+    null.remove();
+    let reset = proxy.inject(Rule::new(Calls::All, ExchangeFault::Reset));
+    socket.send(Message::text(call(4, "eth_chainId").to_string())).await?;
+    assert_eq!(next(&mut socket).await?, None);
+    assert_eq!(reset.fired(), 1);
+    proxy.ensure_all_met()
+}
+
+#[tokio::test]
 async fn notifications_are_swallowed_repeated_and_cut_off() -> Result<()> {
     let world = World::start().await?;
     let proxy = FaultProxy::start(world.rpc_url()).await?;

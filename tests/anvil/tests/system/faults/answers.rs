@@ -11,7 +11,7 @@ async fn f1_a_stale_node_behind_a_balancer_answers_nothing_for_blocks_it_lacks()
     let mut daemon = scene.follow().await?;
     scene.at_head(&mut daemon).await?;
     // Heads come from a healthy node, logs from one that is three blocks behind.
-    let stale = Rule::new(Calls::Logs, AnswerFault::Behind(3)).for_the_whole_batch();
+    let stale = Rule::new(Calls::Logs, AnswerFault::Behind(3)).for_the_whole_request();
     let stale = scene.proxy.inject(stale);
     History::seeded(101).play(&scene.world, 10).await?;
     stale.until_fired(1).await?;
@@ -33,7 +33,7 @@ async fn f2_a_log_is_missing_from_a_successful_answer_for_the_right_block() -> R
     missing.until_fired(1).await?;
     // The block becomes final, and with it the difference shows.
     scene.world.mine(6).await?;
-    scene.ends_right(daemon).await
+    scene.ends_right_or_stops(daemon).await
 }
 
 #[tokio::test]
@@ -41,11 +41,11 @@ async fn f3_an_empty_answer_by_block_hash_comes_from_a_node_that_lacks_the_block
     let scene = Scene::start().await?;
     let mut daemon = scene.follow().await?;
     scene.at_head(&mut daemon).await?;
-    let behind = Rule::new(Calls::BlockLogs, AnswerFault::Behind(1)).for_the_whole_batch();
+    let behind = Rule::new(Calls::BlockLogs, AnswerFault::Behind(1)).for_the_whole_request();
     let behind = scene.proxy.inject(behind);
     let before = scene.cursor().await?;
     scene.deposit().await?;
-    behind.until_fired(2).await?;
+    behind.until_fired(1).await?;
     assert_eq!(scene.cursor().await?, before);
     behind.remove();
     scene.ends_right(daemon).await
@@ -61,7 +61,7 @@ async fn f3_an_empty_answer_by_block_hash_comes_from_a_node_that_has_the_header(
     scene.deposit().await?;
     empty.until_fired(1).await?;
     scene.world.mine(6).await?;
-    scene.ends_right(daemon).await
+    scene.ends_right_or_stops(daemon).await
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn f4_only_the_first_hundred_logs_are_answered_and_no_error() -> Result<()
     let capped = scene.proxy.inject(Rule::new(Calls::RangeLogs, AnswerFault::Capped(100)));
     let daemon = scene.follow().await?;
     capped.until_fired(1).await?;
-    scene.ends_right(daemon).await
+    scene.ends_right_or_stops(daemon).await
 }
 
 #[tokio::test]

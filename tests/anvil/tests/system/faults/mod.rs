@@ -8,5 +8,6 @@ mod database;
 mod ranges;
 mod reorgs;
 mod scene;
+mod soak;
 mod subscriptions;
 mod targets;

@@ -2,6 +2,7 @@
 
 use super::scene::Scene;
 use eyre::Result;
+use futures_util::future::try_join_all;
 use luxxon_tests::{
     AnswerFault, Calls, ExchangeFault, History, RANGE_WORDINGS, RangeWording, Rule, Suggestion,
 };
@@ -30,6 +31,7 @@ async fn quiet(scene: &Scene, blocks: u64) -> Result<()> {
 /// Reads the chain from a node that refuses more than [`MOST`] blocks in the words of one provider.
 async fn reads_from(
     beside: &Scene,
+    clean: &str,
     wording: &'static RangeWording,
     suggests: Suggestion,
 ) -> Result<()> {
@@ -37,20 +39,17 @@ async fn reads_from(
     let limit = AnswerFault::RangeTooLarge { most: MOST, wording, suggests };
     let _limit = scene.proxy.inject(Rule::new(Calls::RangeLogs, limit));
     let daemon = scene.follow().await?;
-    let right = scene.ends_right(daemon).await;
+    let right = scene.ends_with(daemon, clean).await;
     right.map_err(|error| error.wrap_err(wording.provider))
 }
 
 #[tokio::test]
 async fn f5_a_range_is_refused_in_the_words_and_codes_of_thirty_providers() -> Result<()> {
     let scene = long_chain().await?;
-    for few in RANGE_WORDINGS.chunks(8) {
-        let mut reading = Vec::new();
-        for wording in few {
-            reading.push(reads_from(&scene, wording, Suggestion::Smaller));
-        }
-        futures_util::future::try_join_all(reading).await?;
-    }
+    let clean = scene.world.clean_run().await?;
+    let reading = RANGE_WORDINGS.iter();
+    let reading = reading.map(|wording| reads_from(&scene, &clean, wording, Suggestion::Smaller));
+    try_join_all(reading).await?;
     Ok(())
 }
 
@@ -61,21 +60,22 @@ async fn f5_too_large_a_range_is_answered_with_nothing_instead_of_an_error() -> 
     let empty = scene.proxy.inject(Rule::new(Calls::RangeLogs, AnswerFault::NoLogsBeyond(MOST)));
     let daemon = scene.follow().await?;
     empty.until_fired(1).await?;
-    scene.ends_right(daemon).await
+    scene.ends_right_or_stops(daemon).await
 }
 
 #[tokio::test]
 async fn f6_a_suggested_range_is_not_smaller_or_ends_before_it_begins() -> Result<()> {
     let scene = long_chain().await?;
+    let clean = scene.world.clean_run().await?;
     let suggesting = || RANGE_WORDINGS.iter().filter(|words| words.message.contains("{from}"));
     let mut reading = Vec::new();
     for suggests in [Suggestion::Same, Suggestion::Larger, Suggestion::Inverted] {
         for wording in suggesting().step_by(3) {
-            reading.push(reads_from(&scene, wording, suggests));
+            reading.push(reads_from(&scene, &clean, wording, suggests));
         }
     }
     assert!(reading.len() >= 3);
-    futures_util::future::try_join_all(reading).await?;
+    try_join_all(reading).await?;
     Ok(())
 }
 
@@ -84,11 +84,10 @@ async fn f7_a_range_that_failed_many_times_is_never_skipped() -> Result<()> {
     let scene = Scene::soon_final().await?;
     History::seeded(107).play(&scene.world, 30).await?;
     let error = AnswerFault::Error { code: -32603, message: "Internal error" };
-    let failing = scene.proxy.inject(Rule::new(Calls::RangeLogs, error).for_the_whole_batch());
+    let failing = scene.proxy.inject(Rule::new(Calls::RangeLogs, error).for_the_whole_request());
     let daemon = scene.follow().await?;
     let before = scene.rows().await?;
-    // Two calls for logs and two for headers in each batch: at least three failures.
-    failing.until_fired(9).await?;
+    failing.until_fired(3).await?;
     assert_eq!(scene.rows().await?, before);
     failing.remove();
     scene.ends_right(daemon).await
@@ -147,9 +146,9 @@ async fn f22_a_later_range_is_answered_before_an_earlier_one_and_the_daemon_is_k
 async fn reads_past_a_head(fault: AnswerFault) -> Result<()> {
     let scene = Scene::soon_final().await?;
     History::seeded(132).play(&scene.world, 40).await?;
-    let behind = scene.proxy.inject(Rule::new(Calls::RangeLogs, fault).for_the_whole_batch());
+    let behind = scene.proxy.inject(Rule::new(Calls::RangeLogs, fault).for_the_whole_request());
     let daemon = scene.follow().await?;
-    behind.until_fired(2).await?;
+    behind.until_fired(1).await?;
     let (cursor, head) = (scene.cursor().await?, scene.world.head().await?);
     assert!(cursor <= head - 20, "block {cursor} was taken in from a node that lacks it");
     behind.remove();

@@ -103,18 +103,40 @@ impl Scene {
 
     /// Waits until the rows are those of a clean run, stops the daemon, and makes sure that every
     /// fault was met on the way.
-    pub(super) async fn ends_right(&self, mut daemon: Daemon) -> Result<()> {
-        let clean = self.world.clean_run().await?;
+    pub(super) async fn ends_right(&self, daemon: Daemon) -> Result<()> {
+        self.ends_with(daemon, &self.world.clean_run().await?).await
+    }
+
+    /// The same, where the rows of a clean run are known.
+    pub(super) async fn ends_with(&self, mut daemon: Daemon, clean: &str) -> Result<()> {
         let right = wait(&mut daemon, "the rows are not those of a clean run", async || {
             Ok(self.rows().await? == clean)
         });
         if let Err(error) = right.await {
             let rows = self.rows().await?;
-            return Err(error.wrap_err(difference(&rows, &clean)));
+            return Err(error.wrap_err(difference(&rows, clean)));
         }
         let done = daemon.stop().await?;
         done.says(0, &[])?;
         ensure!(self.rows().await? == clean, "stopping changed the rows");
+        self.proxy.ensure_all_met()
+    }
+
+    /// As [`Self::ends_right`], but the daemon may also stop instead of going on, as long as it says
+    /// so and what it holds is right.
+    pub(super) async fn ends_right_or_stops(&self, mut daemon: Daemon) -> Result<()> {
+        let clean = self.world.clean_run().await?;
+        let mut ended = false;
+        let began = Instant::now();
+        while !ended && self.rows().await? != clean && began.elapsed() < LONGEST {
+            tokio::time::sleep(LOOK).await;
+            ended = daemon.has_ended()?;
+        }
+        if !ended {
+            return self.ends_with(daemon, &clean).await;
+        }
+        daemon.end().await?.says(1, &["the ledger cannot go on"])?;
+        self.balances_are_right().await?;
         self.proxy.ensure_all_met()
     }
 

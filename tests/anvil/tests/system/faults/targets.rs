@@ -37,7 +37,8 @@ async fn f18_a_node_that_becomes_one_of_another_chain_changes_no_row() -> Result
     let mut daemon = scene.follow().await?;
     scene.at_head(&mut daemon).await?;
     let before = scene.rows().await?;
-    let other = scene.proxy.inject(Rule::new(Calls::All, AnswerFault::SecondNode));
+    let other = Rule::new(Calls::All, AnswerFault::SecondNode).for_the_whole_request();
+    let other = scene.proxy.inject(other);
     let done = daemon.end().await?;
     done.says(1, &["another chain"])?;
     assert_eq!(scene.rows().await?, before);
