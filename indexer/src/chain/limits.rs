@@ -28,9 +28,9 @@ pub(super) struct Gate {
 impl Gate {
     pub(super) fn new(limits: Limits) -> Self {
         let most = limits.max_in_flight.map_or(Semaphore::MAX_PERMITS, |most| most.max(1) as usize);
-        let apart = limits.requests_per_second.map_or(Duration::ZERO, |rate| {
-            Duration::from_secs(1) / rate.max(1)
-        });
+        let apart = limits
+            .requests_per_second
+            .map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.max(1));
         Self { in_flight: Semaphore::new(most), apart, next: Mutex::new(Instant::now()) }
     }
 

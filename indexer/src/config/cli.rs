@@ -56,7 +56,13 @@ pub struct Flags {
     /// The node to read from: http, https, ws or wss. Once for each of several, the preferred one
     /// first; in the environment, commas between them. May hold a provider's key: prefer the
     /// environment
-    #[arg(long = "rpc-url", env = "LUXXON_RPC_URL", hide_env_values = true, value_name = "RPC_URL", value_delimiter = ',')]
+    #[arg(
+        long = "rpc-url",
+        env = "LUXXON_RPC_URL",
+        hide_env_values = true,
+        value_name = "RPC_URL",
+        value_delimiter = ','
+    )]
     pub rpc_urls: Vec<NodeUrl>,
 
     /// How many nodes must agree on the logs of final blocks: 1, or 2 where there are several

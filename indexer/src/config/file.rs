@@ -2,7 +2,11 @@
 
 use super::{ConfigError, Flags, LogFormat, Network, NodeUrl};
 use serde::Deserialize;
-use std::{fs, net::SocketAddr, path::{Path, PathBuf}};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 use url::Url;
 
 /// The file as it is written. Each key has the name and the meaning of the flag; `provider` is what
@@ -112,7 +116,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_with_its_line_and_without_its_text() {
-        let error = File::parse("chain_id = 1\n\n[[provider]]\nurl = { secret = \"SECRET\" }\n").unwrap_err();
+        let error = File::parse("chain_id = 1\n\n[[provider]]\nurl = { secret = \"SECRET\" }\n")
+            .unwrap_err();
         assert!(error.starts_with("line 4: ") && !error.contains("SECRET"), "{error}");
         let error = File::parse("chain = 1\n").unwrap_err();
         assert!(error.contains("line 1: unknown field `chain`, expected one of"), "{error}");

@@ -167,8 +167,8 @@ impl Config {
             (None, Some(chain)) => chain.explorer_url.to_owned(),
             (None, None) => String::new(),
         };
-        let chain_name = known
-            .map_or_else(|| format!("Chain {}", self.chain_id), |known| known.name.to_owned());
+        let chain_name =
+            known.map_or_else(|| format!("Chain {}", self.chain_id), |known| known.name.to_owned());
         Ok(PublicConfig {
             chain_id: self.chain_id,
             chain_name,
@@ -206,9 +206,9 @@ fn nodes(flags: &Flags, providers: &[ProviderEntry]) -> Result<Vec<NodeConfig>, 
 }
 
 fn chain_id(flags: &Flags) -> Result<u64, ConfigError> {
-    let known = flags.network.and_then(|network| {
-        KNOWN_CHAINS.iter().find(|known| known.network == network)
-    });
+    let known = flags
+        .network
+        .and_then(|network| KNOWN_CHAINS.iter().find(|known| known.network == network));
     match (flags.chain_id, known) {
         (Some(id), Some(known)) if id != known.id => Err(ConfigError(format!(
             "chain_id is {id}, but network is {}, whose id is {}",

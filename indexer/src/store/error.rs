@@ -66,6 +66,18 @@ pub enum StoreError {
         /// What it was asked to follow.
         expected: String,
     },
+    /// Another process moves this ledger.
+    #[error(
+        "{path} is followed by another luxxon-indexer ({holder}): one database has one writer. Stop \
+         that one, or use another --db",
+        path = .path.display()
+    )]
+    InUse {
+        /// The file.
+        path: PathBuf,
+        /// Which process.
+        holder: String,
+    },
     /// Someone else moved the cursor.
     #[error("the cursor is at block {found}, not {expected}: is a second indexer writing here?")]
     CursorMoved {

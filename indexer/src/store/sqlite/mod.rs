@@ -4,6 +4,7 @@
 mod bulk;
 mod columns;
 mod ledger;
+mod lock;
 mod open;
 mod reads;
 mod registry;
@@ -17,8 +18,10 @@ use super::{
 };
 use crate::ledger::{Block, Event, EventId};
 use alloy::primitives::Address;
+use lock::Lock;
 use luxxon_bindings::{MicroUsdc, SessionId};
 use sqlx::SqlitePool;
+use std::sync::{Arc, Mutex};
 
 /// The store in one SQLite file. Clones share its connections.
 #[derive(Clone, Debug)]
@@ -28,6 +31,8 @@ pub struct SqliteStore {
     writer: SqlitePool,
     /// Connections opened read-only.
     readers: SqlitePool,
+    /// Where this process is the one that moves the ledger.
+    lock: Arc<Mutex<Option<Lock>>>,
 }
 
 impl Store for SqliteStore {

@@ -24,6 +24,8 @@ pub enum Calls {
     Logs,
     /// `eth_getLogs` of a range of blocks.
     RangeLogs,
+    /// `eth_getLogs` of a range that begins with this block.
+    RangeLogsFrom(u64),
     /// `eth_getLogs` of one block, by its hash.
     BlockLogs,
     /// Headers of blocks that are named by their height, not `latest` or `finalized`.
@@ -72,6 +74,7 @@ impl Calls {
             Self::Of(method) => call.method == method,
             Self::Logs => by_hash().is_some(),
             Self::RangeLogs => by_hash() == Some(false),
+            Self::RangeLogsFrom(first) => call.range().is_some_and(|(from, _)| from == first),
             Self::BlockLogs => by_hash() == Some(true),
             Self::HeaderByHeight => {
                 call.method == "eth_getBlockByNumber"

@@ -4,7 +4,7 @@ use crate::{
     store::{Batch, Heights, SqliteStore, Store, StoreError, Wallet, WalletEvent},
     testing::{
         CONSUMER, OPERATOR, STRANGER, approval, block, cursor, db_path, deposit, event, first,
-        forked, new_store, one_block, pins, settle, take, withdrawal,
+        forked, new_store, one_block, settle, take, withdrawal,
     },
 };
 use alloy::primitives::U256;
@@ -136,7 +136,7 @@ async fn the_same_batch_twice_counts_once() {
 #[tokio::test]
 async fn of_two_indexers_on_one_file_the_slower_one_is_refused() {
     let (directory, store) = new_store().await;
-    let other = SqliteStore::open(&db_path(&directory), &pins(), first()).await.unwrap();
+    let other = SqliteStore::open_existing(&db_path(&directory)).await.unwrap();
     let batch = one_block(block(100), [deposit(CONSUMER, 5)]);
     store.commit(first(), batch.clone()).await.unwrap();
     let slower = other.commit(first(), batch).await.unwrap_err();

@@ -98,7 +98,8 @@ impl Scene {
     /// Waits until every block is in, and what is safe and final among them is known.
     pub(super) async fn at_head(&self, daemon: &mut Daemon) -> Result<()> {
         let clean = self.world.clean_run().await?;
-        wait(daemon, "the ledger is not at the head", async || Ok(self.rows().await? == clean)).await
+        wait(daemon, "the ledger is not at the head", async || Ok(self.rows().await? == clean))
+            .await
     }
 
     /// Waits until the rows are those of a clean run, stops the daemon, and makes sure that every
