@@ -1,6 +1,12 @@
 //! What the program does: wires node, sync, store and API together, and takes them down again.
 
+mod audit;
+mod check;
+mod database;
+mod export;
 mod log;
+mod progress;
+mod repair;
 mod run;
 mod signals;
 mod sync;
@@ -35,5 +41,15 @@ fn start(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Run(flags) => runtime()?.block_on(run::run(config(flags)?)),
         Command::Sync { until, flags } => runtime()?.block_on(sync::sync(config(flags)?, until)),
+        Command::Audit { json, flags } => runtime()?.block_on(audit::audit(config(flags)?, json)),
+        Command::Repair { from, flags } => runtime()?.block_on(repair::repair(config(flags)?, from)),
+        Command::Check(flags) => runtime()?.block_on(check::check(config(flags)?)),
+        Command::Rebuild(db) => runtime()?.block_on(database::rebuild(db.path()?)),
+        Command::Backup { to, database: db } => {
+            runtime()?.block_on(database::backup(db.path()?, to))
+        }
+        Command::Export { format, out, database: db } => {
+            runtime()?.block_on(export::export(db.path()?, format, out))
+        }
     }
 }

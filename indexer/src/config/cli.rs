@@ -39,6 +39,71 @@ pub enum Command {
         #[command(flatten)]
         flags: Flags,
     },
+    /// Compare every balance and every settled session with the contract. A daemon may run
+    /// meanwhile. Ends with 1 where something differs
+    Audit {
+        /// Print one JSON object in place of lines
+        #[arg(long)]
+        json: bool,
+        /// Where to read, what to compare.
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Take blocks back, final or not, and read them from the chain again. No daemon may run
+    Repair {
+        /// The first block to read again
+        #[arg(long, value_name = "BLOCK")]
+        from: u64,
+        /// Where to read, what to follow, where to keep it.
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Make every balance again from the events in the database. Asks no node
+    Rebuild(Database),
+    /// Copy the database to a new file, as it is at one moment. A daemon may run meanwhile
+    Backup {
+        /// The new file
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+        /// The database.
+        #[command(flatten)]
+        database: Database,
+    },
+    /// Write every event of the ledger, as it is at one moment. A daemon may run meanwhile
+    Export {
+        /// How: CSV with a line of names, or one JSON object a line
+        #[arg(long, default_value = "csv")]
+        format: ExportFormat,
+        /// The file to write, in place of standard output
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// The database.
+        #[command(flatten)]
+        database: Database,
+    },
+    /// Check the configuration against the node, and print what `run` would do
+    Check(Flags),
+}
+
+/// Which database, and nothing else.
+#[derive(Clone, Debug, Args)]
+pub struct Database {
+    /// A TOML file that names the database
+    #[arg(long, env = "LUXXON_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// The SQLite file
+    #[arg(long, env = "LUXXON_DB", value_name = "FILE")]
+    pub db: Option<PathBuf>,
+}
+
+/// How the ledger is written out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Comma-separated values, the names in the first line.
+    Csv,
+    /// One JSON object a line.
+    Jsonl,
 }
 
 /// Where to read, what to follow, where to keep and serve it. What is not said here is looked for

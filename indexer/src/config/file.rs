@@ -21,7 +21,7 @@ pub(super) struct File {
     chain_id: Option<u64>,
     settlement: Option<String>,
     deploy_block: Option<u64>,
-    db: Option<PathBuf>,
+    pub(super) db: Option<PathBuf>,
     listen: Option<SocketAddr>,
     poll_ms: Option<u64>,
     public_rpc_url: Option<Url>,

@@ -4,7 +4,7 @@ mod cli;
 mod file;
 mod node_url;
 
-pub use cli::{Cli, Command, Flags, LogFormat, Network};
+pub use cli::{Cli, Command, Database, ExportFormat, Flags, LogFormat, Network};
 pub use node_url::NodeUrl;
 
 use crate::{
@@ -141,6 +141,15 @@ impl Config {
         Ok(Providers::new(nodes.collect::<Result<_, _>>()?, self.quorum))
     }
 
+    /// How many nodes must agree on the logs of final blocks.
+    #[must_use]
+    pub fn quorum(&self) -> u8 {
+        match self.quorum {
+            Quorum::One => 1,
+            Quorum::Two => 2,
+        }
+    }
+
     /// What `/config` will say. The node read from is only named there when it is on this machine.
     ///
     /// # Errors
@@ -177,6 +186,18 @@ impl Config {
             usdc,
             settlement: self.settlement,
         })
+    }
+}
+
+impl Database {
+    /// The database's file.
+    ///
+    /// # Errors
+    ///
+    /// Where neither flag, environment nor file names one.
+    pub fn path(self) -> Result<PathBuf, ConfigError> {
+        let file = self.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
+        self.db.or(file.db).ok_or_else(|| missing("db"))
     }
 }
 

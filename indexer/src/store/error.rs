@@ -100,6 +100,12 @@ pub enum StoreError {
         /// The final height.
         final_block: u64,
     },
+    /// Blocks cannot be taken back so far.
+    #[error("nothing is kept below block {from}: the ledger begins there")]
+    NothingBelow {
+        /// The lowest block to take back.
+        from: u64,
+    },
     /// A value that does not fit its column.
     #[error("{column}: {value} does not fit a signed 64-bit column")]
     TooLarge {

@@ -9,7 +9,7 @@ mod sqlite;
 
 pub use error::StoreError;
 pub use registry::{ApiKey, NewApiKey, NewSession, NewWorkspace, Scope, Session, Workspace};
-pub use sqlite::SqliteStore;
+pub use sqlite::{Rebuilt, SqliteStore};
 
 use crate::ledger::{Block, Deployment, Event, EventId, Position, Side};
 use alloy::primitives::{Address, B256};
@@ -97,6 +97,17 @@ pub struct Wallet {
     pub at: Block,
 }
 
+/// All that the contract owes an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountBalances {
+    /// Whose.
+    pub account: Address,
+    /// Its pool.
+    pub pool: MicroUsdc,
+    /// What is held for it.
+    pub claimable: MicroUsdc,
+}
+
 /// An event as one wallet sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WalletEvent {
@@ -159,6 +170,38 @@ pub trait Store: Clone + Send + Sync + 'static {
 
     /// The sum of all balances after block `number`, which is not below the final height.
     fn owed_at(&self, number: u64) -> impl Future<Output = Result<MicroUsdc, StoreError>> + Send;
+
+    /// The balances after block `number`, which is not below the final height, of `accounts` in
+    /// their order, and the sum of all there are.
+    fn balances_at(
+        &self,
+        number: u64,
+        accounts: &[Address],
+    ) -> impl Future<Output = Result<(Vec<AccountBalances>, MicroUsdc), StoreError>> + Send;
+
+    /// Accounts whose balances changed in the blocks `from` to `to`, at most `limit`.
+    fn accounts_touched(
+        &self,
+        from: u64,
+        to: u64,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Address>, StoreError>> + Send;
+
+    /// The next `limit` accounts that ever had an event, in the order of their addresses.
+    fn accounts_after(
+        &self,
+        after: Option<Address>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Address>, StoreError>> + Send;
+
+    /// The next `limit` settled sessions behind `after` and up to block `to`, in the order of the
+    /// chain.
+    fn sessions_after(
+        &self,
+        after: Position,
+        to: u64,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<(Position, SessionId)>, StoreError>> + Send;
 
     /// The pool of `account`.
     fn wallet(&self, account: Address) -> impl Future<Output = Result<Wallet, StoreError>> + Send;

@@ -3,9 +3,9 @@
 use super::{Answer, Server, get, get_without_key, public_config};
 use crate::{
     api::router,
-    ledger::{Block, Event, EventId},
+    ledger::{Block, Event, EventId, Position},
     store::{
-        ApiKey, Batch, Cursor, Heights, NewApiKey, NewSession, NewWorkspace, SessionRecord, Store,
+        AccountBalances, ApiKey, Batch, Cursor, Heights, NewApiKey, NewSession, NewWorkspace, SessionRecord, Store,
         StoreError, Wallet, WalletEvent, Workspace,
     },
     testing::CONSUMER,
@@ -86,6 +86,31 @@ impl Store for Failing {
     }
 
     async fn rollback(&self, _: u64) -> Result<u64, StoreError> {
+        self.fail()
+    }
+
+    async fn balances_at(
+        &self,
+        _: u64,
+        _: &[Address],
+    ) -> Result<(Vec<AccountBalances>, MicroUsdc), StoreError> {
+        self.fail()
+    }
+
+    async fn accounts_touched(&self, _: u64, _: u64, _: u32) -> Result<Vec<Address>, StoreError> {
+        self.fail()
+    }
+
+    async fn accounts_after(&self, _: Option<Address>, _: u32) -> Result<Vec<Address>, StoreError> {
+        self.fail()
+    }
+
+    async fn sessions_after(
+        &self,
+        _: Position,
+        _: u64,
+        _: u32,
+    ) -> Result<Vec<(Position, SessionId)>, StoreError> {
         self.fail()
     }
 

@@ -77,17 +77,20 @@ async fn one_by_one<R: Row>(
 /// A table that holds one balance for each account that has any.
 #[derive(Clone, Copy)]
 pub(super) struct BalanceTable {
+    all: &'static str,
     select: &'static str,
     insert: &'static str,
     delete: &'static str,
 }
 
 pub(super) const POOLS: BalanceTable = BalanceTable {
+    all: "SELECT account, balance FROM pools",
     select: "SELECT account, balance FROM pools WHERE account IN",
     insert: "INSERT INTO pools (account, balance)",
     delete: "DELETE FROM pools WHERE account IN",
 };
 pub(super) const CLAIMABLES: BalanceTable = BalanceTable {
+    all: "SELECT account, balance FROM claimables",
     select: "SELECT account, balance FROM claimables WHERE account IN",
     insert: "INSERT INTO claimables (account, balance)",
     delete: "DELETE FROM claimables WHERE account IN",
@@ -109,6 +112,17 @@ impl BalanceTable {
             }
         }
         Ok(balances)
+    }
+
+    /// Every balance there is.
+    pub(super) async fn all(
+        self,
+        tx: &mut SqliteConnection,
+    ) -> Result<Vec<(Address, MicroUsdc)>, StoreError> {
+        let rows = sqlx::query(self.all).fetch_all(tx).await?;
+        rows.iter()
+            .map(|row| Ok((columns::address(row, "account")?, columns::money(row, "balance")?)))
+            .collect()
     }
 
     /// Sets the balances of accounts; one of nothing has no row.

@@ -107,20 +107,6 @@ async fn take_back(tx: &mut SqliteConnection, cursor: &Cursor, to: u64) -> Resul
     Ok(events.len() as u64)
 }
 
-/// The sum of all balances after block `number`: that of now, with all that came after it undone.
-pub(super) async fn owed_at(
-    tx: &mut SqliteConnection,
-    number: u64,
-) -> Result<MicroUsdc, StoreError> {
-    let cursor = reads::cursor(tx).await?;
-    let events = reads::events(tx, number.saturating_add(1), cursor.block.number).await?;
-    let mut balances = load_balances(tx, cursor.owed, &events).await?;
-    for event in events.iter().rev() {
-        balances.revert(event)?;
-    }
-    Ok(balances.owed())
-}
-
 /// Puts the cursor on the block `to`. What was safe or final above it is so no more.
 async fn move_cursor(
     tx: &mut SqliteConnection,
@@ -139,15 +125,23 @@ async fn move_cursor(
 }
 
 /// The balances that `events` touch.
-pub(super) async fn load_balances(
+async fn load_balances(
     tx: &mut SqliteConnection,
     owed: MicroUsdc,
     events: &[Event],
 ) -> Result<Balances, StoreError> {
     let touched = events.iter().filter_map(|event| BalanceChange::of(&event.change));
-    let touched: BTreeSet<Holding> = touched.map(BalanceChange::holding).collect();
+    load_holdings(tx, owed, touched.map(BalanceChange::holding).collect()).await
+}
+
+/// The balances of `holdings`.
+pub(super) async fn load_holdings(
+    tx: &mut SqliteConnection,
+    owed: MicroUsdc,
+    holdings: BTreeSet<Holding>,
+) -> Result<Balances, StoreError> {
     let (mut pools, mut claimables) = (Vec::new(), Vec::new());
-    for holding in touched {
+    for holding in holdings {
         match holding {
             Holding::Pool(account) => pools.push(account),
             Holding::Claimable(account) => claimables.push(account),
@@ -163,7 +157,7 @@ pub(super) async fn load_balances(
     Ok(balances)
 }
 
-async fn store_balances(tx: &mut SqliteConnection, balances: &Balances) -> Result<(), StoreError> {
+pub(super) async fn store_balances(tx: &mut SqliteConnection, balances: &Balances) -> Result<(), StoreError> {
     let (mut pools, mut claimables) = (Vec::new(), Vec::new());
     for (holding, balance) in balances.iter() {
         match holding {

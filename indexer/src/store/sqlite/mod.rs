@@ -1,10 +1,12 @@
 //! The SQLite store: one file in WAL mode, one connection that writes, others that only read and
 //! never wait for it.
 
+mod audit_reads;
 mod bulk;
 mod columns;
 mod ledger;
 mod lock;
+mod maintenance;
 mod open;
 mod reads;
 mod registry;
@@ -13,12 +15,13 @@ mod registry;
 mod tests;
 
 use super::{
-    ApiKey, Batch, Cursor, Heights, NewApiKey, NewSession, NewWorkspace, SessionRecord, Store,
+    AccountBalances, ApiKey, Batch, Cursor, Heights, NewApiKey, NewSession, NewWorkspace, SessionRecord, Store,
     StoreError, Wallet, WalletEvent, Workspace,
 };
-use crate::ledger::{Block, Event, EventId};
+use crate::ledger::{Block, Event, EventId, Position};
 use alloy::primitives::Address;
 use lock::Lock;
+pub use maintenance::Rebuilt;
 use luxxon_bindings::{MicroUsdc, SessionId};
 use sqlx::SqlitePool;
 use std::sync::{Arc, Mutex};
@@ -70,7 +73,45 @@ impl Store for SqliteStore {
 
     async fn owed_at(&self, number: u64) -> Result<MicroUsdc, StoreError> {
         let mut tx = self.readers.begin().await?;
-        ledger::owed_at(&mut tx, number).await
+        Ok(audit_reads::balances_at(&mut tx, number, &[]).await?.1)
+    }
+
+    async fn balances_at(
+        &self,
+        number: u64,
+        accounts: &[Address],
+    ) -> Result<(Vec<AccountBalances>, MicroUsdc), StoreError> {
+        let mut tx = self.readers.begin().await?;
+        audit_reads::balances_at(&mut tx, number, accounts).await
+    }
+
+    async fn accounts_touched(
+        &self,
+        from: u64,
+        to: u64,
+        limit: u32,
+    ) -> Result<Vec<Address>, StoreError> {
+        let mut connection = self.readers.acquire().await?;
+        audit_reads::accounts_touched(&mut connection, from, to, limit).await
+    }
+
+    async fn accounts_after(
+        &self,
+        after: Option<Address>,
+        limit: u32,
+    ) -> Result<Vec<Address>, StoreError> {
+        let mut connection = self.readers.acquire().await?;
+        audit_reads::accounts_after(&mut connection, after, limit).await
+    }
+
+    async fn sessions_after(
+        &self,
+        after: Position,
+        to: u64,
+        limit: u32,
+    ) -> Result<Vec<(Position, SessionId)>, StoreError> {
+        let mut connection = self.readers.acquire().await?;
+        audit_reads::sessions_after(&mut connection, after, to, limit).await
     }
 
     async fn wallet(&self, account: Address) -> Result<Wallet, StoreError> {

@@ -72,8 +72,20 @@ impl SqliteStore {
         Self::with_writer(path, writer, Some(lock)).await
     }
 
-    /// Opens a database that a daemon has already made, to enter workspaces, keys and sessions.
+    /// Opens a database that a daemon has already made, to read it, or to enter workspaces, keys and
+    /// sessions. A daemon may be running.
     pub async fn open_existing(path: &Path) -> Result<Self, StoreError> {
+        Self::open_made(path, None).await
+    }
+
+    /// Opens a database that a daemon has already made, for this process alone to move the ledger:
+    /// another that has it is a [`StoreError::InUse`].
+    pub async fn open_alone(path: &Path) -> Result<Self, StoreError> {
+        let lock = path.exists().then(|| Lock::take(path)).transpose()?;
+        Self::open_made(path, lock).await
+    }
+
+    async fn open_made(path: &Path, lock: Option<Lock>) -> Result<Self, StoreError> {
         let unfit = |reason: &str| StoreError::ForeignFile {
             path: path.to_owned(),
             reason: reason.to_owned(),
@@ -93,7 +105,7 @@ impl SqliteStore {
         }
         let writer =
             SqlitePoolOptions::new().max_connections(1).connect_with(read_write(path)).await?;
-        Self::with_writer(path, writer, None).await
+        Self::with_writer(path, writer, lock).await
     }
 
     /// Closes every connection, folds the write-ahead log into the file, and leaves the ledger to

@@ -136,7 +136,7 @@ pub(super) async fn events(
     rows.iter().map(event_of).collect()
 }
 
-fn block_of(row: &SqliteRow) -> Result<Block, StoreError> {
+pub(super) fn block_of(row: &SqliteRow) -> Result<Block, StoreError> {
     Ok(Block {
         number: number(row, "number")?,
         hash: hash(row, "hash")?,
@@ -156,7 +156,7 @@ fn wallet_event_of(row: &SqliteRow) -> Result<WalletEvent, StoreError> {
     Ok(WalletEvent { event: event_of(row)?, side, block: block_of(row)?, session })
 }
 
-fn event_of(row: &SqliteRow) -> Result<Event, StoreError> {
+pub(super) fn event_of(row: &SqliteRow) -> Result<Event, StoreError> {
     let account = address(row, "account")?;
     let change = match row.try_get::<i64, _>("kind")? {
         kind::DEPOSIT => Change::Deposit {
