@@ -32,9 +32,16 @@ pub enum Calls {
     HeaderByHeight,
     /// What a subscription sends by itself.
     Notifications,
+    /// Websockets that are opened: no calls, but recorded and spoiled as if they were.
+    Handshakes,
 }
 
 impl Call {
+    /// Stands for a websocket that is opened.
+    pub(super) fn handshake() -> Self {
+        Self { id: Value::Null, method: "websocket".to_owned(), params: Value::Null }
+    }
+
     /// The call that `value` is, if it is one.
     pub(super) fn of(value: &Value) -> Option<Self> {
         Some(Self {
@@ -81,6 +88,7 @@ impl Calls {
                     && call.params.get(0).and_then(height).is_some()
             }
             Self::Notifications => call.method == "eth_subscription",
+            Self::Handshakes => *call == Call::handshake(),
         }
     }
 }

@@ -112,6 +112,18 @@ fn instead(fault: ExchangeFault) -> Option<Reply> {
     })
 }
 
+/// What happens to `call` instead of being passed on to the node as it is. Faults of its answer, and
+/// those of time, are not for it.
+pub(super) fn barred(shared: &Shared, call: &Call) -> Option<Delivery> {
+    let plan = shared.with_script(|script| script.plan(std::slice::from_ref(call)));
+    let (source, delivery) = match plan.exchange? {
+        (_, ExchangeFault::Delay(_) | ExchangeFault::Hold) => return None,
+        (source, ExchangeFault::Hang) => (source, Delivery::Never),
+        (source, _) => (source, Delivery::Reset),
+    };
+    shared.fire(source).then_some(delivery)
+}
+
 /// Waits as `fault` wants, and says how the reply is delivered then.
 async fn deliver(shared: &Shared, source: Source, fault: ExchangeFault) -> Delivery {
     match fault {

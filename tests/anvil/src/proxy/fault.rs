@@ -98,7 +98,7 @@ pub enum BatchFault {
 }
 
 /// What is wrong with an exchange. Over a websocket, whatever is not a matter of time ends the
-/// connection.
+/// connection; while one is opened or subscribed with, [`Self::Delay`] and [`Self::Hold`] do nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExchangeFault {
     /// An HTTP status, and no JSON-RPC.

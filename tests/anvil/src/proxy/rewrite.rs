@@ -1,7 +1,7 @@
 //! Faults that spoil one answer, as functions of the call and the right answer.
 
 use super::{
-    call::{Call, quantity},
+    call::{Call, height, quantity},
     fault::AnswerFault,
     wording::too_large,
 };
@@ -66,10 +66,12 @@ fn edit_logs(answer: &mut Value, edit: impl FnOnce(&mut Vec<Value>)) {
     }
 }
 
-/// Adds a copy of the last log, changed by `edit`.
+/// Adds a log that follows the last one and says the same, changed by `edit`.
 fn one_more_log(answer: &mut Value, edit: impl FnOnce(&mut Value)) {
     edit_logs(answer, |logs| {
         if let Some(mut log) = logs.last().cloned() {
+            let index = height(&log["logIndex"]).unwrap_or_default();
+            log["logIndex"] = quantity(index + 1);
             edit(&mut log);
             logs.push(log);
         }
@@ -117,7 +119,8 @@ mod tests {
         let pending = added(AnswerFault::PendingLog);
         assert!(pending["blockHash"].is_null() && pending["blockNumber"].is_null());
         assert_eq!(added(AnswerFault::ZeroHashLog)["blockHash"], json!(B256::ZERO));
-        assert_eq!(added(AnswerFault::RemovedLog)["removed"], true);
+        let removed = added(AnswerFault::RemovedLog);
+        assert_eq!((&removed["removed"], &removed["logIndex"]), (&json!(true), &json!("0x3")));
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use super::{
     Shared,
     call::{Call, Calls},
-    exchange::{Delivery, exchange},
+    exchange::{Delivery, barred, exchange},
     fault::PushFault,
 };
 use eyre::Result;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
-use std::sync::Arc;
+use std::{future::pending, sync::Arc};
 use tokio::{
     net::TcpStream,
     sync::mpsc::{UnboundedSender, unbounded_channel},
@@ -19,6 +19,11 @@ use tokio_tungstenite::{accept_async, connect_async, tungstenite::Message};
 
 /// Relays one client's connection to the first node, until either ends or a fault ends it.
 pub(super) async fn relay(stream: TcpStream, shared: Arc<Shared>) -> Result<()> {
+    match barred(&shared, &Call::handshake()) {
+        None => {}
+        Some(Delivery::Never) => return pending().await,
+        Some(_) => return Ok(()),
+    }
     let mut client = accept_async(stream).await?;
     let (mut node, _) = connect_async(shared.node.ws_url()).await?;
     let mut cut = shared.cut.subscribe();
@@ -30,13 +35,16 @@ pub(super) async fn relay(stream: TcpStream, shared: Arc<Shared>) -> Result<()> 
             // Whoever drops a connection says nothing: no closing frame.
             _ = cut.changed() => return Ok(()),
             message = client.next() => match message.transpose()? {
-                Some(Message::Text(text)) if is_subscription(&text) => {
-                    shared.with_script(|script| record(script, &text));
-                    node.send(Message::Text(text)).await?;
-                }
-                Some(Message::Text(text)) => {
-                    calls.spawn(reply(shared.clone(), text.to_string(), sender.clone()));
-                }
+                Some(Message::Text(text)) => match subscription(&text) {
+                    None => {
+                        calls.spawn(reply(shared.clone(), text.to_string(), sender.clone()));
+                    }
+                    Some(call) => match barred(&shared, &call) {
+                        None => node.send(Message::Text(text)).await?,
+                        Some(Delivery::Never) => {}
+                        Some(_) => return Ok(()),
+                    },
+                },
                 Some(Message::Close(_)) | None => return Ok(()),
                 // Pings are answered by the library.
                 Some(_) => {}
@@ -80,15 +88,9 @@ fn parsed(text: &str) -> Option<Call> {
     serde_json::from_str::<Value>(text).ok().and_then(|value| Call::of(&value))
 }
 
-fn is_subscription(text: &str) -> bool {
-    parsed(text)
-        .is_some_and(|call| ["eth_subscribe", "eth_unsubscribe"].contains(&call.method.as_str()))
-}
-
-fn record(script: &mut super::script::Script, text: &str) {
-    if let Some(call) = parsed(text) {
-        script.plan(&[call]);
-    }
+/// The call that `text` is, where it makes or ends a subscription.
+fn subscription(text: &str) -> Option<Call> {
+    parsed(text).filter(|call| ["eth_subscribe", "eth_unsubscribe"].contains(&call.method.as_str()))
 }
 
 /// What happens to a message of the node, if it is a notification.

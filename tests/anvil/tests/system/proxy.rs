@@ -191,6 +191,24 @@ async fn over_a_websocket_a_fault_is_late_an_error_or_the_end() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_websocket_is_refused_or_never_opened_or_never_subscribed_with() -> Result<()> {
+    let world = World::start().await?;
+    let proxy = FaultProxy::start(world.rpc_url()).await?;
+    let url = proxy.ws_url()?;
+    let reset = proxy.inject(Rule::new(Calls::Handshakes, ExchangeFault::Reset).times(1));
+    assert!(connect_async(url.as_str()).await.is_err());
+    let hang = proxy.inject(Rule::new(Calls::Handshakes, ExchangeFault::Hang).times(1));
+    assert!(timeout(PATIENCE, connect_async(url.as_str())).await.is_err());
+    let deaf = Rule::new(Calls::Of("eth_subscribe"), ExchangeFault::Hang).times(1);
+    let deaf = proxy.inject(deaf);
+    assert!(timeout(PATIENCE, subscribed(&proxy)).await.is_err());
+    subscribed(&proxy).await?;
+    assert_eq!([reset.fired(), hang.fired(), deaf.fired()], [1; 3]);
+    assert_eq!(proxy.count(Calls::Handshakes), 4);
+    Ok(())
+}
+
+#[tokio::test]
 async fn notifications_are_swallowed_repeated_and_cut_off() -> Result<()> {
     let world = World::start().await?;
     let proxy = FaultProxy::start(world.rpc_url()).await?;

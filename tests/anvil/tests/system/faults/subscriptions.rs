@@ -2,7 +2,7 @@
 
 use super::scene::Scene;
 use eyre::Result;
-use luxxon_tests::{Calls, History, PushFault, Rule};
+use luxxon_tests::{Calls, ExchangeFault, History, PushFault, Rule};
 
 #[tokio::test]
 #[ignore = "needs websockets"]
@@ -16,7 +16,10 @@ async fn f19_a_websocket_that_is_made_again_hides_the_blocks_between() -> Result
         history.play(&scene.world, 3).await?;
         swallow.until_fired(3).await?;
         swallow.remove();
+        let refused = Rule::new(Calls::Handshakes, ExchangeFault::Reset).times(1);
+        let refused = scene.proxy.inject(refused);
         scene.proxy.cut_websockets();
+        refused.until_fired(1).await?;
         history.play(&scene.world, 2).await?;
         scene.at_head(&mut daemon).await?;
     }
@@ -33,6 +36,21 @@ async fn f19_a_subscription_that_falls_silent_is_not_the_end_of_the_chain() -> R
     let silent = scene.proxy.inject(Rule::new(Calls::Notifications, PushFault::Swallow));
     History::seeded(120).play(&scene.world, 4).await?;
     silent.until_fired(4).await?;
+    scene.ends_right(daemon).await
+}
+
+#[tokio::test]
+#[ignore = "needs websockets"]
+async fn f19_a_websocket_that_opens_and_then_says_nothing_is_given_up() -> Result<()> {
+    let scene = Scene::start().await?;
+    let mut daemon = scene.follow_by_websocket().await?;
+    scene.at_head(&mut daemon).await?;
+    let deaf = scene.proxy.inject(Rule::new(Calls::Of("eth_subscribe"), ExchangeFault::Hang));
+    scene.proxy.cut_websockets();
+    deaf.until_fired(1).await?;
+    History::seeded(219).play(&scene.world, 4).await?;
+    scene.at_head(&mut daemon).await?;
+    deaf.remove();
     scene.ends_right(daemon).await
 }
 
