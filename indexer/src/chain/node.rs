@@ -8,10 +8,12 @@ use super::{
 };
 use crate::ledger::{Block, Deployment, RawLog};
 use alloy::{
-    primitives::{Address, B256, Bytes, U64},
-    sol_types::SolEvent,
+    primitives::{Address, B256, Bytes, U64, U256},
+    sol_types::{SolCall, SolEvent},
 };
-use luxxon_bindings::usdc::UsdcStandIn::Approval;
+use luxxon_bindings::{
+    settlement::LuxxonSettlement::totalOwedCall, usdc::UsdcStandIn::Approval,
+};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::{
@@ -66,6 +68,9 @@ pub struct Heads {
 pub struct BlockLogs {
     /// In the order of the block.
     pub logs: Vec<RawLog>,
+    /// What the contract owes after the block, in µUSDC, by its `totalOwed`; `None` where it is not
+    /// deployed yet, or the node does not answer calls by block hash.
+    pub owed: Option<U256>,
 }
 
 /// The logs of a range of blocks.
@@ -77,6 +82,9 @@ pub struct RangeLogs {
     pub blocks: Vec<Block>,
     /// In the order of the chain.
     pub logs: Vec<RawLog>,
+    /// What the contract owes after the last block, in µUSDC, by its `totalOwed`; `None` where it is
+    /// not deployed yet, or the node does not have that state any more.
+    pub owed: Option<U256>,
     /// How long the node's answer was, in bytes of JSON.
     pub answer_bytes: usize,
 }
@@ -155,13 +163,8 @@ impl Node {
         block: B256,
         calls: &[(Address, Bytes)],
     ) -> Result<Vec<Bytes>, ChainError> {
-        let calls: Vec<Call> = calls
-            .iter()
-            .map(|(to, input)| {
-                let call = json!({ "to": to, "input": input });
-                Call::new("eth_call", json!([call, { "blockHash": block }]))
-            })
-            .collect();
+        let calls: Vec<Call> =
+            calls.iter().map(|(to, input)| call_at(block, *to, input)).collect();
         let replies = self.ask(&calls).await?;
         (0..calls.len()).map(|place| self.read(&replies, place, "eth_call")).collect()
     }
@@ -199,7 +202,7 @@ impl Node {
     }
 
     /// The logs of one block, by its hash; the same batch makes the node show that it knows the
-    /// block.
+    /// block, and asks what the contract owes after it.
     pub async fn block_logs(
         &self,
         deployment: &Deployment,
@@ -207,15 +210,17 @@ impl Node {
     ) -> Result<BlockLogs, ChainError> {
         let [settlement, approvals] = log_calls(deployment, &json!({ "blockHash": header.hash }));
         let shown = Call::new("eth_getBlockByHash", json!([header.hash, false]));
-        let replies = self.ask(&[settlement, approvals, shown]).await?;
+        let owed = owed_call(deployment, &json!({ "blockHash": header.hash }));
+        let replies = self.ask(&[settlement, approvals, shown, owed]).await?;
         if self.header_at(&replies, 2)? != Some(*header) {
             return Err(ChainError::UnknownBlock(header.number));
         }
-        Ok(BlockLogs { logs: collect(self.logs_of(&replies)?, header, header)?.logs })
+        let logs = collect(self.logs_of(&replies)?, header, header)?.logs;
+        Ok(BlockLogs { logs, owed: self.owed_of(&replies, 3) })
     }
 
     /// The logs of the blocks `from` to `to`, both included; the same batch makes the node show the
-    /// first and the last of them.
+    /// first and the last of them, and asks what the contract owes after them.
     pub async fn range_logs(
         &self,
         deployment: &Deployment,
@@ -225,16 +230,18 @@ impl Node {
         let range = json!({ "fromBlock": hex(from), "toBlock": hex(to) });
         let [settlement, approvals] = log_calls(deployment, &range);
         let [first, last] = [from, to].map(|number| header_call(&json!(hex(number))));
-        let replies = self.ask(&[settlement, approvals, first, last]).await?;
+        let owed = owed_call(deployment, &json!(hex(to)));
+        let replies = self.ask(&[settlement, approvals, first, last, owed]).await?;
         let first = at_height(from, self.header_at(&replies, 2)?)?;
         let last = at_height(to, self.header_at(&replies, 3)?)?;
         let first = first.ok_or(ChainError::UnknownBlock(from))?;
         let last = last.ok_or(ChainError::UnknownBlock(to))?;
         let collected = collect(self.logs_of(&replies)?, &first, &last)?;
+        let owed = self.owed_of(&replies, 4);
         let answer_bytes = replies.len();
         drop(replies);
         let blocks = self.blocks_of(&collected, &last).await?;
-        Ok(RangeLogs { first, blocks, logs: collected.logs, answer_bytes })
+        Ok(RangeLogs { first, blocks, logs: collected.logs, owed, answer_bytes })
     }
 
     /// The blocks that hold logs, and `last`. Times that the logs do not give come from headers.
@@ -310,6 +317,12 @@ impl Node {
         Ok(header.map(Header::from))
     }
 
+    /// The answer to [`owed_call`], if it is one.
+    fn owed_of(&self, replies: &Replies, place: usize) -> Option<U256> {
+        let output: Bytes = self.read(replies, place, "eth_call").ok()?;
+        totalOwedCall::abi_decode_returns(&output).ok()
+    }
+
     /// The answers to both of [`log_calls`], which stand first.
     fn logs_of(&self, replies: &Replies) -> Result<Vec<RpcLog>, ChainError> {
         let mut logs: Vec<RpcLog> = self.read(replies, 0, "eth_getLogs")?;
@@ -334,6 +347,18 @@ fn log_calls(deployment: &Deployment, blocks: &Value) -> [Call; 2] {
             "topics": [Approval::SIGNATURE_HASH, null, spender],
         })),
     ]
+}
+
+/// What the contract owes in the state that `at` names.
+fn owed_call(deployment: &Deployment, at: &Value) -> Call {
+    let input = Bytes::from(totalOwedCall {}.abi_encode());
+    Call::new("eth_call", json!([{ "to": deployment.settlement, "input": input }, at]))
+}
+
+/// A call in the state after the block with that hash.
+fn call_at(block: B256, to: Address, input: &Bytes) -> Call {
+    let call = json!({ "to": to, "input": input });
+    Call::new("eth_call", json!([call, { "blockHash": block }]))
 }
 
 fn header_call(at: &Value) -> Call {

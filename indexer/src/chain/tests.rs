@@ -74,6 +74,7 @@ fn honest(method: &str, params: &Value) -> Answer {
     match method {
         "eth_getLogs" => Result(json!([])),
         "eth_getBlockByNumber" | "eth_getBlockByHash" => Result(header(asked_for(params))),
+        "eth_call" => Result(json!(hash(0))),
         _ => Silence,
     }
 }

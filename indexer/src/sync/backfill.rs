@@ -2,10 +2,10 @@
 
 use super::{RangeSize, SyncError, decode_all};
 use crate::{
-    chain::{Providers, RangeLogs},
+    chain::{AskLess, Providers, RangeLogs, TooLargeIn},
     ledger::{Block, Deployment, Event},
 };
-use alloy::primitives::B256;
+use alloy::primitives::{B256, U256};
 use std::collections::VecDeque;
 use tokio::task::JoinHandle;
 use tracing::info;
@@ -21,6 +21,8 @@ pub(super) struct Range {
     /// The blocks to keep, ascending; the last is the range's.
     pub(super) blocks: Vec<Block>,
     pub(super) events: Vec<Event>,
+    /// What the contract owes after the range, where the node can say.
+    pub(super) owed: Option<U256>,
 }
 
 /// The ranges up to a final block, in their order. What is under way is given up when this is
@@ -90,6 +92,21 @@ impl<'a> Backfill<'a> {
         }
     }
 
+    /// The range from `first` to `last` lacked logs: it is asked for again in smaller parts. Some
+    /// nodes answer what is too large for them by less than there is, and no error. Returns whether
+    /// there are smaller parts.
+    pub(super) fn again_in_parts(&mut self, first: u64, last: u64) -> bool {
+        let blocks = last - first + 1;
+        if blocks == 1 {
+            return false;
+        }
+        let too_long = AskLess { too_large_in: Some(TooLargeIn::Answer), suggested: None };
+        self.size.refused(blocks, too_long);
+        self.next = first;
+        self.under_way.clear();
+        true
+    }
+
     fn fetch_ahead(&mut self) {
         while self.under_way.len() < AT_ONCE && self.next <= self.last {
             let (from, to) = (self.next, self.last.min(self.next + (self.size.get() - 1)));
@@ -107,7 +124,7 @@ async fn fetch(
     to: u64,
 ) -> Result<(Range, usize), SyncError> {
     let answer = providers.range_logs(deployment, from, to).await?;
-    let RangeLogs { first, blocks, logs, answer_bytes } = answer;
+    let RangeLogs { first, blocks, logs, owed, answer_bytes } = answer;
     let events = decode_all(&deployment, &logs)?;
-    Ok((Range { parent: first.parent_hash, blocks, events }, answer_bytes))
+    Ok((Range { parent: first.parent_hash, blocks, events, owed }, answer_bytes))
 }

@@ -6,8 +6,8 @@ use super::{
     waiting::WaitingForNode,
 };
 use crate::{
-    chain::{ChainError, Heads, Providers, Quorum, backoff},
-    ledger::{Block, Deployment, owed_after},
+    chain::{BlockLogs, ChainError, Heads, Providers, Quorum, backoff},
+    ledger::{Block, Deployment, Event, owed_after},
     store::{Batch, Cursor, Heights, Store, StoreError},
 };
 use alloy::{primitives::U256, sol_types::SolCall};
@@ -150,20 +150,23 @@ impl<S: Store> Syncer<S> {
         let mut ranges =
             Backfill::new(&self.providers, deployment, &mut self.range_size, first, last);
         let mut cursor = *cursor;
-        while let Some(Range { parent, blocks, events }) = ranges.next().await? {
+        while let Some(Range { parent, blocks, events, owed }) = ranges.next().await? {
             if parent != cursor.block.hash {
                 drop(ranges);
                 return self.roll_back(&cursor, heads).await;
             }
             let to = blocks.last().map_or(last, |block| block.number);
-            if to == heads.finalized.number {
-                if blocks.last() != Some(&heads.finalized.block()) {
-                    let what = format!("two answers give the final block {to} two hashes");
-                    return Err(ChainError::Inconsistent(what).into());
+            if to == heads.finalized.number && blocks.last() != Some(&heads.finalized.block()) {
+                let what = format!("two answers give the final block {to} two hashes");
+                return Err(ChainError::Inconsistent(what).into());
+            }
+            if let Err(missing) = add_up(&cursor, &events, owed, to) {
+                check_owed(&self.providers, deployment, cursor.block, cursor.owed).await?;
+                if ranges.again_in_parts(cursor.block.number + 1, to) {
+                    warn!(error = %missing, "asking for fewer blocks");
+                    continue;
                 }
-                let owed = owed_after(cursor.owed, &events).map_err(StoreError::from)?;
-                let at = heads.finalized.block();
-                check_owed(&self.providers, deployment, at, owed).await?;
+                return Err(missing.into());
             }
             info!(to, blocks = to - cursor.block.number, events = events.len(), "backfilled");
             let heights = Heights { safe_block: to, final_block: to };
@@ -185,8 +188,12 @@ impl<S: Store> Syncer<S> {
         if header.parent_hash != cursor.block.hash {
             return self.roll_back(cursor, heads).await;
         }
-        let logs = self.providers.block_logs(self.deployment, header).await?.logs;
+        let BlockLogs { logs, owed } = self.providers.block_logs(self.deployment, header).await?;
         let events = decode_all(&self.deployment, &logs)?;
+        if let Err(missing) = add_up(cursor, &events, owed, number) {
+            check_owed(&self.providers, self.deployment, cursor.block, cursor.owed).await?;
+            return Err(missing.into());
+        }
         debug!(number, events = events.len(), "block taken in");
         // What is final is raised on its own, after a look at what the contract owes there.
         let batch = Batch { blocks: vec![header.block()], events, heights: cursor.heights() };
@@ -257,6 +264,28 @@ impl<S: Store> Syncer<S> {
             StoreError::Damaged(format!("block {number} is not kept, but should be"))
         })?)
     }
+}
+
+/// Compares what the contract owes after block `to`, where the node can say, with what the events up
+/// to there make of what it owed before. When they differ, logs are missing: of these blocks, or of
+/// some before, which [`check_owed`] tells apart.
+fn add_up(
+    cursor: &Cursor,
+    events: &[Event],
+    owed: Option<U256>,
+    to: u64,
+) -> Result<(), ChainError> {
+    let Some(owed) = owed else { return Ok(()) };
+    let logged = owed_after(cursor.owed, events);
+    if logged.as_ref().is_ok_and(|logged| owed == U256::from(logged.get())) {
+        return Ok(());
+    }
+    let logged = logged.map_or_else(|error| error.to_string(), |logged| format!("{logged} µUSDC"));
+    Err(ChainError::Inconsistent(format!(
+        "the contract owes {owed} µUSDC after block {to}, but the logs of blocks {} to {to} make it \
+         {logged}",
+        cursor.block.number + 1
+    )))
 }
 
 /// Compares `tables`, the sum of all balances after block `at`, with what the contract says it owes

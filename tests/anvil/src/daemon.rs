@@ -131,7 +131,7 @@ impl Daemon {
 fn command(options: &IndexerOptions) -> Command {
     let mut command = options.command();
     command
-        .args(["--poll-ms", "20"])
+        .args(["--poll-ms", "20", "--timeout-ms", "3000"])
         .env("LUXXON_LOG", "info")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -25,7 +25,6 @@ async fn f1_a_stale_node_behind_a_balancer_answers_nothing_for_blocks_it_lacks()
 }
 
 #[tokio::test]
-#[ignore = "needs the comparison with totalOwed"]
 async fn f2_a_log_is_missing_from_a_successful_answer_for_the_right_block() -> Result<()> {
     let scene = Scene::soon_final().await?;
     let mut daemon = scene.follow().await?;
@@ -55,7 +54,6 @@ async fn f3_an_empty_answer_by_block_hash_comes_from_a_node_that_lacks_the_block
 }
 
 #[tokio::test]
-#[ignore = "needs the header's bloom, or the comparison with totalOwed"]
 async fn f3_an_empty_answer_by_block_hash_comes_from_a_node_that_has_the_header() -> Result<()> {
     let scene = Scene::soon_final().await?;
     let mut daemon = scene.follow().await?;
@@ -68,14 +66,13 @@ async fn f3_an_empty_answer_by_block_hash_comes_from_a_node_that_has_the_header(
 }
 
 #[tokio::test]
-#[ignore = "needs suspicion of round counts, or the comparison with totalOwed"]
-async fn f4_only_the_first_hundred_logs_are_answered_and_no_error() -> Result<()> {
+async fn f4_only_the_first_dozen_logs_are_answered_and_no_error() -> Result<()> {
     let scene = Scene::soon_final().await?;
     History::seeded(104).play(&scene.world, 100).await?;
-    let capped = scene.proxy.inject(Rule::new(Calls::RangeLogs, AnswerFault::Capped(100)));
+    let capped = scene.proxy.inject(Rule::new(Calls::RangeLogs, AnswerFault::Capped(12)));
     let daemon = scene.follow().await?;
     capped.until_fired(1).await?;
-    scene.ends_right_or_stops(daemon).await
+    scene.ends_right(daemon).await
 }
 
 #[tokio::test]

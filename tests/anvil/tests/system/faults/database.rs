@@ -111,7 +111,6 @@ async fn f29_block_99_comes_before_block_100_and_9_is_less_than_10() -> Result<(
 }
 
 #[tokio::test]
-#[ignore = "needs the lock against a second indexer"]
 async fn f33_a_second_indexer_on_one_database_is_refused() -> Result<()> {
     let scene = Scene::start().await?;
     let mut history = History::seeded(133);

@@ -120,7 +120,6 @@ async fn f14_the_chain_changes_between_the_header_and_the_logs_and_back() -> Res
 /// A balancer hands the calls of one batch to two nodes: the headers of the range's ends are right,
 /// what lies between is the other fork's.
 #[tokio::test]
-#[ignore = "needs the hash of every block with logs to be compared with its header"]
 async fn f14_the_logs_of_a_range_come_from_a_node_on_another_fork() -> Result<()> {
     let scene = Scene::soon_final().await?;
     History::seeded(14).play(&scene.world, 10).await?;

@@ -5,7 +5,6 @@ use eyre::Result;
 use luxxon_tests::{Calls, ExchangeFault, History, PushFault, Rule};
 
 #[tokio::test]
-#[ignore = "needs websockets"]
 async fn f19_a_websocket_that_is_made_again_hides_the_blocks_between() -> Result<()> {
     let scene = Scene::start().await?;
     let mut history = History::seeded(119);
@@ -28,7 +27,6 @@ async fn f19_a_websocket_that_is_made_again_hides_the_blocks_between() -> Result
 }
 
 #[tokio::test]
-#[ignore = "needs websockets"]
 async fn f19_a_subscription_that_falls_silent_is_not_the_end_of_the_chain() -> Result<()> {
     let scene = Scene::start().await?;
     let mut daemon = scene.follow_by_websocket().await?;
@@ -40,7 +38,6 @@ async fn f19_a_subscription_that_falls_silent_is_not_the_end_of_the_chain() -> R
 }
 
 #[tokio::test]
-#[ignore = "needs websockets"]
 async fn f19_a_websocket_that_opens_and_then_says_nothing_is_given_up() -> Result<()> {
     let scene = Scene::start().await?;
     let mut daemon = scene.follow_by_websocket().await?;
@@ -55,7 +52,6 @@ async fn f19_a_websocket_that_opens_and_then_says_nothing_is_given_up() -> Resul
 }
 
 #[tokio::test]
-#[ignore = "needs websockets"]
 async fn f20_more_heads_are_pushed_than_can_be_taken_in() -> Result<()> {
     let scene = Scene::start().await?;
     let mut daemon = scene.follow_by_websocket().await?;
