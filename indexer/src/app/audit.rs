@@ -12,9 +12,8 @@ use std::io::{Write, stdout};
 /// Compares everything with the contract, and says what differs.
 pub(super) async fn audit(config: Config, as_json: bool) -> Result<()> {
     let providers = config.providers()?;
-    let pins = identify(&providers, config.chain_id, config.settlement, config.deploy_block)
-        .await?
-        .pins;
+    let pins =
+        identify(&providers, config.chain_id, config.settlement, config.deploy_block).await?.pins;
     SqliteStore::check(&config.db, &pins).await?;
     let store = SqliteStore::open_existing(&config.db).await?;
     let auditor = Auditor::new(providers, store.clone(), pins.deployment);

@@ -23,7 +23,11 @@ pub(super) async fn check(config: Config) -> Result<()> {
     writeln!(out, "chain       {} ({})", public.chain_id, public.chain_name)?;
     writeln!(out, "nodes       {}", providers.names())?;
     writeln!(out, "quorum      {}", config.quorum())?;
-    writeln!(out, "head        {} (safe {}, final {})", heads.latest.number, heads.safe.number, heads.finalized.number)?;
+    writeln!(
+        out,
+        "head        {} (safe {}, final {})",
+        heads.latest.number, heads.safe.number, heads.finalized.number
+    )?;
     writeln!(out, "settlement  {}, since block {}", config.settlement, config.deploy_block)?;
     writeln!(out, "usdc        {}", pins.deployment.usdc)?;
     writeln!(out, "database    {db}")?;

@@ -39,11 +39,7 @@ const NAMES: &str = "blockNumber,logIndex,blockHash,blockTime,txHash,kind,accoun
                      amount,toAmount,feeAmount,ratePerSecond,chargeableSeconds,sessionHash,allowance";
 
 /// Writes every event, to `out` or to standard output.
-pub(super) async fn export(
-    db: PathBuf,
-    format: ExportFormat,
-    out: Option<PathBuf>,
-) -> Result<()> {
+pub(super) async fn export(db: PathBuf, format: ExportFormat, out: Option<PathBuf>) -> Result<()> {
     let store = SqliteStore::open_existing(&db).await?;
     let written = match &out {
         Some(path) => to_file(&store, format, path).await,
@@ -65,9 +61,8 @@ async fn to_file(store: &SqliteStore, format: ExportFormat, path: &Path) -> Resu
     let named = || format!("{} (--out)", path.display());
     let file = File::create(&part).wrap_err_with(named)?;
     let written = write(store, format, BufWriter::new(&file)).await;
-    let kept = written.and_then(|()| {
-        file.sync_all().and_then(|()| fs::rename(&part, path)).wrap_err_with(named)
-    });
+    let kept = written
+        .and_then(|()| file.sync_all().and_then(|()| fs::rename(&part, path)).wrap_err_with(named));
     if kept.is_err() {
         let _ = fs::remove_file(&part);
     }
@@ -113,10 +108,9 @@ impl Row {
             ..Self::default()
         };
         let what = match &event.change {
-            Change::Deposit { account, payer, amount } => Self {
-                counterparty: Some(payer.to_string()),
-                ..moved("DEPOSIT", account, amount)
-            },
+            Change::Deposit { account, payer, amount } => {
+                Self { counterparty: Some(payer.to_string()), ..moved("DEPOSIT", account, amount) }
+            }
             Change::Withdrawal { account, amount } => moved("WITHDRAWAL", account, amount),
             Change::PayoutHeld { account, amount } => moved("PAYOUT_HELD", account, amount),
             Change::Claimed { account, amount } => moved("CLAIMED", account, amount),

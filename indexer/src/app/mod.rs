@@ -42,7 +42,9 @@ fn start(cli: Cli) -> Result<()> {
         Command::Run(flags) => runtime()?.block_on(run::run(config(flags)?)),
         Command::Sync { until, flags } => runtime()?.block_on(sync::sync(config(flags)?, until)),
         Command::Audit { json, flags } => runtime()?.block_on(audit::audit(config(flags)?, json)),
-        Command::Repair { from, flags } => runtime()?.block_on(repair::repair(config(flags)?, from)),
+        Command::Repair { from, flags } => {
+            runtime()?.block_on(repair::repair(config(flags)?, from))
+        }
         Command::Check(flags) => runtime()?.block_on(check::check(config(flags)?)),
         Command::Rebuild(db) => runtime()?.block_on(database::rebuild(db.path()?)),
         Command::Backup { to, database: db } => {

@@ -135,14 +135,7 @@ const BEGINNING: Position = Position { block: 0, log_index: 0 };
 impl<S: Store> Auditor<S> {
     /// An auditor that has looked at nothing yet.
     pub fn new(providers: Providers, store: S, deployment: Deployment) -> Self {
-        Self {
-            providers,
-            store,
-            deployment,
-            seen: 0,
-            last_account: None,
-            last_session: BEGINNING,
-        }
+        Self { providers, store, deployment, seen: 0, last_account: None, last_session: BEGINNING }
     }
 
     /// Compares the sums, the accounts that changed since the last look, and the next `some`

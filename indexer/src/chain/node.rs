@@ -11,9 +11,7 @@ use alloy::{
     primitives::{Address, B256, Bytes, U64, U256},
     sol_types::{SolCall, SolEvent},
 };
-use luxxon_bindings::{
-    settlement::LuxxonSettlement::totalOwedCall, usdc::UsdcStandIn::Approval,
-};
+use luxxon_bindings::{settlement::LuxxonSettlement::totalOwedCall, usdc::UsdcStandIn::Approval};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::{
@@ -163,8 +161,7 @@ impl Node {
         block: B256,
         calls: &[(Address, Bytes)],
     ) -> Result<Vec<Bytes>, ChainError> {
-        let calls: Vec<Call> =
-            calls.iter().map(|(to, input)| call_at(block, *to, input)).collect();
+        let calls: Vec<Call> = calls.iter().map(|(to, input)| call_at(block, *to, input)).collect();
         let replies = self.ask(&calls).await?;
         (0..calls.len()).map(|place| self.read(&replies, place, "eth_call")).collect()
     }

@@ -124,6 +124,17 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_file_is_one() {
+        let text = include_str!("../../../docs/OPERATIONS.md");
+        let (_, rest) = text.split_once("```toml\n").unwrap();
+        let (example, _) = rest.split_once("```").unwrap();
+        let file = File::parse(example).unwrap();
+        assert_eq!(file.providers.len(), 2);
+        let flags = file.under(Flags::default()).unwrap();
+        assert_eq!((flags.network, flags.quorum), (Some(Network::Base), Some(2)));
+    }
+
+    #[test]
     fn a_flag_wins_over_the_file() {
         let file = || File::parse("chain_id = 1\ndeploy_block = 7\n").unwrap();
         let flags = Flags { chain_id: Some(2), ..Flags::default() };

@@ -5,8 +5,8 @@ use crate::{
     api::router,
     ledger::{Block, Event, EventId, Position},
     store::{
-        AccountBalances, ApiKey, Batch, Cursor, Heights, NewApiKey, NewSession, NewWorkspace, SessionRecord, Store,
-        StoreError, Wallet, WalletEvent, Workspace,
+        AccountBalances, ApiKey, Batch, Cursor, Heights, NewApiKey, NewSession, NewWorkspace,
+        SessionRecord, Store, StoreError, Wallet, WalletEvent, Workspace,
     },
     testing::CONSUMER,
 };

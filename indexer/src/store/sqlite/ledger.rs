@@ -157,7 +157,10 @@ pub(super) async fn load_holdings(
     Ok(balances)
 }
 
-pub(super) async fn store_balances(tx: &mut SqliteConnection, balances: &Balances) -> Result<(), StoreError> {
+pub(super) async fn store_balances(
+    tx: &mut SqliteConnection,
+    balances: &Balances,
+) -> Result<(), StoreError> {
     let (mut pools, mut claimables) = (Vec::new(), Vec::new());
     for (holding, balance) in balances.iter() {
         match holding {

@@ -84,8 +84,7 @@ impl SqliteStore {
     /// Copies the database as it is at one moment to `to`, which must not exist. Readers and the
     /// writer go on meanwhile.
     pub async fn backup(&self, to: &Path) -> Result<(), StoreError> {
-        let unopenable =
-            |reason: String| StoreError::Unopenable { path: to.to_owned(), reason };
+        let unopenable = |reason: String| StoreError::Unopenable { path: to.to_owned(), reason };
         if to.exists() {
             return Err(unopenable("there is a file already".to_owned()));
         }
@@ -97,10 +96,7 @@ impl SqliteStore {
     }
 }
 
-async fn rebuild(
-    tx: &mut SqliteConnection,
-    progress: impl Fn(u64),
-) -> Result<Rebuilt, StoreError> {
+async fn rebuild(tx: &mut SqliteConnection, progress: impl Fn(u64)) -> Result<Rebuilt, StoreError> {
     let cursor = reads::cursor(tx).await?;
     let (mut balances, mut events) = (Balances::owing(MicroUsdc::ZERO), 0);
     let mut from = 0;

@@ -15,14 +15,14 @@ mod registry;
 mod tests;
 
 use super::{
-    AccountBalances, ApiKey, Batch, Cursor, Heights, NewApiKey, NewSession, NewWorkspace, SessionRecord, Store,
-    StoreError, Wallet, WalletEvent, Workspace,
+    AccountBalances, ApiKey, Batch, Cursor, Heights, NewApiKey, NewSession, NewWorkspace,
+    SessionRecord, Store, StoreError, Wallet, WalletEvent, Workspace,
 };
 use crate::ledger::{Block, Event, EventId, Position};
 use alloy::primitives::Address;
 use lock::Lock;
-pub use maintenance::Rebuilt;
 use luxxon_bindings::{MicroUsdc, SessionId};
+pub use maintenance::Rebuilt;
 use sqlx::SqlitePool;
 use std::sync::{Arc, Mutex};
 
