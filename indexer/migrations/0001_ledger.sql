@@ -24,8 +24,12 @@ CREATE TABLE blocks (
 CREATE TABLE cursor (
     id           INTEGER PRIMARY KEY CHECK (id = 1),
     block_number INTEGER NOT NULL REFERENCES blocks (number),
+    -- The last block that is safe: only a reorg of the layer below replaces it.
+    safe_block   INTEGER NOT NULL REFERENCES blocks (number) CHECK (safe_block <= block_number),
     -- No rollback goes below this block.
-    final_block  INTEGER NOT NULL REFERENCES blocks (number) CHECK (final_block <= block_number)
+    final_block  INTEGER NOT NULL REFERENCES blocks (number) CHECK (final_block <= safe_block),
+    -- The sum of all pools and claimables.
+    owed         INTEGER NOT NULL CHECK (owed >= 0)
 ) STRICT;
 
 -- What happened, in the order of the chain.
@@ -33,13 +37,13 @@ CREATE TABLE events (
     block_number       INTEGER NOT NULL REFERENCES blocks (number),
     log_index          INTEGER NOT NULL CHECK (log_index >= 0),
     tx_hash            BLOB    NOT NULL CHECK (length(tx_hash) = 32),
-    -- 1 deposit, 2 withdrawal, 3 settle, 4 approval
-    kind               INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 4),
-    -- Whose pool changed, or whose allowance.
+    -- 1 deposit, 2 withdrawal, 3 settle, 4 approval, 5 payout held, 6 claimed
+    kind               INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 6),
+    -- Whose pool or claimable changed, or whose allowance.
     account            BLOB    NOT NULL CHECK (length(account) = 20),
     -- Deposit: who paid. Settle: the operator.
     counterparty       BLOB    CHECK (length(counterparty) = 20),
-    -- What entered or left the pool. Settle: to_amount + fee_amount.
+    -- What entered or left the pool or claimable. Settle: to_amount + fee_amount.
     amount             INTEGER CHECK (amount >= 0),
     -- Approval: 32 bytes, big-endian, any value.
     allowance          BLOB    CHECK (length(allowance) = 32),
@@ -52,7 +56,7 @@ CREATE TABLE events (
     chargeable_seconds INTEGER CHECK (chargeable_seconds >= 0),
     PRIMARY KEY (block_number, log_index),
     CHECK ((counterparty IS NOT NULL) = (kind IN (1, 3))),
-    CHECK ((amount IS NOT NULL) = (kind IN (1, 2, 3))),
+    CHECK ((amount IS NOT NULL) = (kind <> 4)),
     CHECK ((allowance IS NOT NULL) = (kind = 4)),
     CHECK ((session_id IS NOT NULL) = (kind = 3)),
     CHECK ((to_amount IS NOT NULL) = (kind = 3)),
@@ -69,6 +73,12 @@ CREATE UNIQUE INDEX events_by_session ON events (session_id) WHERE kind = 3;
 
 -- What each pool holds. An empty pool has no row.
 CREATE TABLE pools (
+    account BLOB    PRIMARY KEY CHECK (length(account) = 20),
+    balance INTEGER NOT NULL CHECK (balance > 0)
+) STRICT, WITHOUT ROWID;
+
+-- What is held for a payee that could not be paid. Nothing held has no row.
+CREATE TABLE claimables (
     account BLOB    PRIMARY KEY CHECK (length(account) = 20),
     balance INTEGER NOT NULL CHECK (balance > 0)
 ) STRICT, WITHOUT ROWID;

@@ -5,6 +5,8 @@
 //! the authority; what is stored is a cache of it that can be made again.
 
 pub mod api;
+pub mod app;
+pub mod audit;
 pub mod chain;
 pub mod config;
 pub mod key;

@@ -3,7 +3,9 @@
 
 use crate::{
     ledger::{Block, Change, Deployment, Event, Position, Settlement},
-    store::{Batch, NewSession, NewWorkspace, Pins, SqliteStore, Store, Workspace},
+    store::{
+        Batch, Cursor, Heights, NewSession, NewWorkspace, Pins, SqliteStore, Store, Workspace,
+    },
 };
 use alloy::primitives::{Address, B256, U256, address, keccak256};
 use luxxon_bindings::{MicroUsdc, SessionId};
@@ -103,7 +105,17 @@ pub(crate) fn terms(session: Uuid, consumer: &Workspace, operator: &Workspace) -
 pub(crate) fn one_block(block: Block, changes: impl IntoIterator<Item = Change>) -> Batch {
     let number = block.number;
     let events = (0..).zip(changes).map(|(log_index, change)| event(number, log_index, change));
-    Batch { blocks: vec![block], events: events.collect(), final_block: 0 }
+    Batch { blocks: vec![block], events: events.collect(), heights: Heights::default() }
+}
+
+/// What is final is safe, and nothing else.
+pub(crate) fn up_to(final_block: u64) -> Heights {
+    Heights { safe_block: final_block, final_block }
+}
+
+/// A cursor on `block`, with what [`up_to`] makes final, which owes `owed`.
+pub(crate) fn cursor(block: Block, final_block: u64, owed: u64) -> Cursor {
+    Cursor { block, safe_block: final_block, final_block, owed: MicroUsdc::new(owed) }
 }
 
 /// A new database. It is gone when the directory is dropped.

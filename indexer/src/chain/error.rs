@@ -1,4 +1,8 @@
-use alloy::transports::{RpcError, TransportError, TransportErrorKind, http::reqwest};
+use super::{
+    range_refusal::{self, TooLargeIn},
+    rpc::{Failure, Refusal},
+};
+use std::time::Duration;
 use url::Url;
 
 /// What went wrong between us and the node.
@@ -13,7 +17,7 @@ pub enum ChainError {
         /// What happened.
         reason: String,
     },
-    /// No answer in time, or a question that is too large for HTTP.
+    /// No answer in time, or one that is too long.
     #[error("the node at {node} could not answer all of {method}: {reason}")]
     TooMuch {
         /// The node, without what may hold a key.
@@ -23,14 +27,46 @@ pub enum ChainError {
         /// What happened.
         reason: String,
     },
+    /// The node wants to be asked later: a rate limit, or it is out of order for now.
+    #[error("the node at {node} is busy: {reason}")]
+    Busy {
+        /// The node, without what may hold a key.
+        node: String,
+        /// Its words.
+        reason: String,
+        /// When it wants to be asked again, where it says so.
+        retry_after: Option<Duration>,
+    },
+    /// The node will not answer for so many blocks, or so many logs.
+    #[error("the node at {node} finds the range too large: {message}")]
+    RangeTooLarge {
+        /// The node, without what may hold a key.
+        node: String,
+        /// Its words.
+        message: String,
+        /// What the range was too large in.
+        too_large_in: TooLargeIn,
+        /// How many blocks it says would be right.
+        suggested: Option<u64>,
+    },
     /// The node answered that it will not do this.
-    #[error("the node refused {method}: {message} (code {code})")]
+    #[error("the node at {node} refused {method}: {message} (code {code})")]
     Refused {
+        /// The node, without what may hold a key.
+        node: String,
         /// What was asked for.
         method: &'static str,
         /// JSON-RPC's error code.
         code: i64,
         /// The node's words.
+        message: String,
+    },
+    /// The node no longer has the state of that block.
+    #[error("the node at {node} does not have that state: {message}")]
+    StateUnavailable {
+        /// The node, without what may hold a key.
+        node: String,
+        /// Its words.
         message: String,
     },
     /// The node's answers contradict each other or the question.
@@ -39,57 +75,103 @@ pub enum ChainError {
     /// The node does not have this block (yet, or any more).
     #[error("the node does not have block {0}")]
     UnknownBlock(u64),
+    /// Two nodes have other logs for the same final blocks. One of them is wrong, and only a person
+    /// can say which.
+    #[error("two nodes disagree about blocks {from} to {to}: {one}; {other}")]
+    Disagreement {
+        /// The first block.
+        from: u64,
+        /// The last block.
+        to: u64,
+        /// What one node has.
+        one: String,
+        /// What the other has.
+        other: String,
+    },
     /// The node, the chain or the contract is not what it was said to be.
     #[error("{0}")]
     WrongTarget(String),
+}
+
+/// How much less to ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AskLess {
+    /// What was too large; `None` where the node did not say so in words known here.
+    pub too_large_in: Option<TooLargeIn>,
+    /// How many blocks the node says would be right.
+    pub suggested: Option<u64>,
 }
 
 impl ChainError {
     /// Whether the same call may well succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        !matches!(self, Self::WrongTarget(_))
+        !matches!(self, Self::WrongTarget(_) | Self::Disagreement { .. })
     }
 
-    /// Whether a smaller question may get an answer where this one did not.
+    /// Whether, and how much, a smaller question may get an answer where this one did not.
     #[must_use]
-    pub fn asks_for_less(&self) -> bool {
-        matches!(self, Self::Refused { .. } | Self::TooMuch { .. })
+    pub fn asks_for_less(&self) -> Option<AskLess> {
+        match self {
+            Self::RangeTooLarge { too_large_in, suggested, .. } => {
+                Some(AskLess { too_large_in: Some(*too_large_in), suggested: *suggested })
+            }
+            Self::TooMuch { .. } => {
+                Some(AskLess { too_large_in: Some(TooLargeIn::Answer), suggested: None })
+            }
+            Self::Refused { .. } => Some(AskLess { too_large_in: None, suggested: None }),
+            _ => None,
+        }
     }
 
-    /// Classifies a transport's error. What may hold a key is cut out of its text.
-    pub(super) fn of(error: TransportError, method: &'static str, url: &Url) -> Self {
+    /// When the node wants to be asked again, where it said so.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// The kind of failure in one word, as the metrics count it.
+    #[must_use]
+    pub fn outcome(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "unreachable",
+            Self::TooMuch { .. } => "timeout",
+            Self::Busy { .. } => "busy",
+            Self::RangeTooLarge { .. } => "range_too_large",
+            Self::Refused { .. } => "refused",
+            Self::StateUnavailable { .. } => "state_unavailable",
+            Self::Inconsistent(_) => "inconsistent",
+            Self::UnknownBlock(_) => "unknown_block",
+            Self::Disagreement { .. } => "disagreement",
+            Self::WrongTarget(_) => "wrong_target",
+        }
+    }
+
+    /// Classifies the want of an answer. What may hold a key is cut out of its text.
+    pub(super) fn of_failure(failure: Failure, method: &'static str, url: &Url) -> Self {
         /// HTTP's words for a request that is too large, or takes too long.
         const TOO_MUCH: [u16; 4] = [400, 408, 413, 504];
+        /// HTTP's words for "later".
+        const BUSY: [u16; 2] = [429, 503];
         let node = node_name(url);
-        match error {
-            RpcError::ErrorResp(payload) => Self::Refused {
-                method,
-                code: payload.code,
-                message: presentable(&payload.message, url),
-            },
-            RpcError::NullResp => Self::Inconsistent(format!("{method} answered null")),
-            RpcError::DeserError { err, .. } => {
-                Self::Inconsistent(format!("{method} answered something else: {err}"))
+        match failure {
+            Failure::Unreachable(reason) => {
+                Self::Unreachable { node, reason: presentable(&reason, url) }
             }
-            RpcError::Transport(TransportErrorKind::MissingBatchResponse(_)) => Self::Inconsistent(
-                "it left a call of a batch unanswered; it may not take batches of this size"
-                    .to_owned(),
-            ),
-            RpcError::Transport(TransportErrorKind::Custom(error)) => {
-                let timed_out =
-                    error.downcast_ref().is_some_and(|error: &reqwest::Error| error.is_timeout());
-                let reason = presentable(&with_causes(error.as_ref()), url);
-                if timed_out {
-                    Self::TooMuch { node, method, reason }
-                } else {
-                    Self::Unreachable { node, reason }
-                }
+            Failure::Slow(reason) => {
+                Self::TooMuch { node, method, reason: presentable(&reason, url) }
             }
-            other => {
-                let reason = presentable(&other.to_string(), url);
-                let status = other.as_transport_err().and_then(|error| error.as_http_error());
-                if status.is_some_and(|error| TOO_MUCH.contains(&error.status)) {
+            Failure::TooLarge => {
+                Self::TooMuch { node, method, reason: "the answer is too long".to_owned() }
+            }
+            Failure::Status { status, retry_after, text } => {
+                let reason = presentable(&format!("HTTP {status} {text}"), url);
+                if retry_after.is_some() || BUSY.contains(&status) {
+                    Self::Busy { node, reason, retry_after }
+                } else if TOO_MUCH.contains(&status) {
                     Self::TooMuch { node, method, reason }
                 } else {
                     Self::Unreachable { node, reason }
@@ -97,13 +179,94 @@ impl ChainError {
             }
         }
     }
+
+    /// Classifies a node's refusal by what it says; the codes mean something else at each provider.
+    pub(super) fn of_refusal(refusal: &Refusal, method: &'static str, url: &Url) -> Self {
+        let node = node_name(url);
+        let message = presentable(&refusal.message, url);
+        let says = |parts: &[&str]| {
+            let message = refusal.message.to_lowercase();
+            parts.iter().any(|part| message.contains(part))
+        };
+        let of_logs = method == "eth_getLogs";
+        if of_logs && let Some(too_large_in) = range_refusal::known(&refusal.message) {
+            let suggested = range_refusal::suggested(&refusal.message);
+            return Self::RangeTooLarge { node, message, too_large_in, suggested };
+        }
+        if refusal.code == 429 || says(BUSY) {
+            return Self::Busy { node, reason: message, retry_after: None };
+        }
+        if !of_logs && says(NO_STATE) {
+            return Self::StateUnavailable { node, message };
+        }
+        if says(NO_BLOCK) {
+            return Self::Inconsistent(format!("{method}: {message}"));
+        }
+        // "Limit exceeded" (EIP-1474), and nothing known about what limit.
+        if refusal.code == -32005 && !of_logs {
+            return Self::Busy { node, reason: message, retry_after: None };
+        }
+        Self::Refused { node, method, code: refusal.code, message }
+    }
+
+    /// An answer that is not of the form it should have.
+    pub(super) fn unreadable(method: &'static str, error: &serde_json::Error) -> Self {
+        Self::Inconsistent(format!("{method} answered something else: {error}"))
+    }
 }
+
+/// Parts of refusals that mean "later", in lower case.
+const BUSY: &[&str] = &[
+    "rate limit",
+    "too many requests",
+    "request limit",
+    "requests per second",
+    "compute units",
+    "capacity",
+    "no backend",
+    "no available",
+    "temporarily",
+    "try again",
+    "overloaded",
+];
+
+/// Parts of refusals of nodes that keep the state of recent blocks only, in lower case.
+const NO_STATE: &[&str] = &[
+    "missing trie node",
+    "historical state",
+    "state is not available",
+    "state not available",
+    "state unavailable",
+    "state does not exist",
+    "no state available",
+    "pruned",
+    "archive",
+    "state histories",
+    "old data not available",
+    "distance to target block exceeds",
+];
+
+/// Parts of refusals of nodes that do not have the block they were asked about, in lower case. To
+/// ask for fewer blocks would not help.
+const NO_BLOCK: &[&str] = &[
+    "unknown block",
+    "block not found",
+    "header not found",
+    "block does not exist",
+    "beyond current head",
+    "after last accepted block",
+    "greater than latest",
+    "blockoutofrange",
+    "block out of range",
+    "greater than the latest",
+    "invalid block range params",
+];
 
 /// The node as it may be shown: scheme, host and port, nothing that can hold a key.
 pub(super) fn node_name(url: &Url) -> String {
-    url.origin().ascii_serialization()
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default())
 }
-
 /// Somebody else's text as one short line, without the parts of `url` that may be a key: the user,
 /// the password, and whatever is long enough in path and query.
 fn presentable(text: &str, url: &Url) -> String {
@@ -129,25 +292,22 @@ fn presentable(text: &str, url: &Url) -> String {
     }
 }
 
-/// The innermost cause, behind what was being done: "error sending request: Connection refused".
-fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    match (error.to_string(), innermost.to_string()) {
-        (outer, inner) if outer == inner => outer,
-        (outer, inner) => format!("{outer}: {inner}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy::rpc::json_rpc::ErrorPayload;
 
     fn url() -> Url {
         "https://user:password@base.example/v2/SECRET?key=SECRET".parse().unwrap()
+    }
+
+    fn refusal(code: i64, message: &str, method: &'static str) -> ChainError {
+        ChainError::of_refusal(&Refusal { code, message: message.to_owned() }, method, &url())
+    }
+
+    fn status(status: u16, retry_after: Option<u64>) -> ChainError {
+        let (retry_after, text) = (retry_after.map(Duration::from_secs), "<html>".repeat(1_000));
+        let failure = Failure::Status { status, retry_after, text };
+        ChainError::of_failure(failure, "eth_getLogs", &url())
     }
 
     #[test]
@@ -156,34 +316,76 @@ mod tests {
         let shown = "https://base.example/v2/SECRET?key=SECRET";
         for cause in [url().as_str(), shown, "\"SECRET\" is\nno key,", "user:password@"] {
             let cause = format!("error sending request for url ({cause})");
-            let error = ChainError::of(TransportErrorKind::custom_str(&cause), "eth_call", &url());
+            let error = ChainError::of_failure(Failure::Unreachable(cause), "eth_call", &url());
             let text = error.to_string();
             assert!(text.contains("https://base.example"), "{text}");
             assert!(!text.contains("SECRET") && !text.contains("password"), "{text}");
             assert_eq!(text.lines().count(), 1, "{text}");
-            assert!(error.is_retryable() && !error.asks_for_less());
+            assert!(error.is_retryable() && error.asks_for_less().is_none());
         }
+    }
+
+    #[test]
+    fn a_name_keeps_the_port_of_a_websocket_too() {
+        assert_eq!(node_name(&"ws://127.0.0.1:8546/KEY".parse().unwrap()), "ws://127.0.0.1:8546");
+        assert_eq!(node_name(&"wss://host/KEY".parse().unwrap()), "wss://host");
     }
 
     #[test]
     fn what_takes_too_long_or_is_too_large_asks_for_less() {
-        for (status, less) in [(413, true), (504, true), (429, false), (503, false), (401, false)] {
-            let error = TransportErrorKind::http_error(status, "<html>".repeat(1_000));
-            let error = ChainError::of(error, "eth_getLogs", &url());
-            assert_eq!(error.asks_for_less(), less, "{error}");
+        for (code, less) in [(413, true), (504, true), (429, false), (503, false), (401, false)] {
+            let error = status(code, None);
+            assert_eq!(error.asks_for_less().is_some(), less, "{error}");
             assert!(error.to_string().len() < 500, "{error}");
         }
+        let slow = Failure::Slow("timed out".to_owned());
+        let slow = ChainError::of_failure(slow, "eth_getLogs", &url());
+        assert_eq!(slow.asks_for_less().unwrap().too_large_in, Some(TooLargeIn::Answer));
     }
 
     #[test]
-    fn a_refusal_keeps_the_nodes_code_and_words_and_asks_for_less() {
-        let payload = ErrorPayload { code: -32005, message: "range too large".into(), data: None };
-        let error = ChainError::of(RpcError::ErrorResp(payload), "eth_getLogs", &url());
+    fn when_a_node_wants_to_be_asked_again_is_kept() {
+        assert_eq!(status(429, Some(7)).retry_after(), Some(Duration::from_secs(7)));
+        assert_eq!(status(503, None).retry_after(), None);
+        assert_eq!(status(429, None).outcome(), "busy");
+    }
+
+    #[test]
+    fn refusals_are_told_apart_by_their_words() {
+        let outcome = |code, message, method| refusal(code, message, method).outcome();
+        for message in [
+            "daily request limit",
+            "Too Many Requests",
+            "no backend is currently healthy to serve traffic",
+        ] {
+            assert_eq!(outcome(-32000, message, "eth_getLogs"), "busy", "{message}");
+        }
+        assert_eq!(outcome(-32005, "limit exceeded", "eth_call"), "busy");
+        for message in ["missing trie node 01 (path )", "required historical state unavailable"] {
+            assert_eq!(outcome(-32000, message, "eth_call"), "state_unavailable", "{message}");
+        }
+        assert_eq!(outcome(-32000, "unknown block", "eth_getLogs"), "inconsistent");
+        assert_eq!(outcome(-32000, "block range too large", "eth_getLogs"), "range_too_large");
+        assert_eq!(outcome(-32601, "no such method", "eth_getLogs"), "refused");
+    }
+
+    #[test]
+    fn a_refusal_of_unknown_wording_asks_for_less_and_keeps_the_nodes_code_and_words() {
+        let error = refusal(-32099, "over my limit", "eth_getLogs");
         assert_eq!(
             error.to_string(),
-            "the node refused eth_getLogs: range too large (code -32005)"
+            "the node at https://base.example refused eth_getLogs: over my limit (code -32099)"
         );
-        assert!(error.is_retryable() && error.asks_for_less());
+        let less = error.asks_for_less().unwrap();
+        assert_eq!(less, AskLess { too_large_in: None, suggested: None });
+    }
+
+    #[test]
+    fn a_suggestion_of_the_node_is_kept() {
+        let message =
+            "query returned more than 10000 results. Try with this block range [0x1, 0x8]";
+        let less = refusal(-32005, message, "eth_getLogs").asks_for_less().unwrap();
+        assert_eq!(less, AskLess { too_large_in: Some(TooLargeIn::Answer), suggested: Some(8) });
     }
 
     #[test]

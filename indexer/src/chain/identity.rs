@@ -1,4 +1,4 @@
-use super::{ChainError, Node};
+use super::{ChainError, Providers};
 use crate::{
     ledger::{Block, Deployment},
     store::Pins,
@@ -24,17 +24,18 @@ pub struct Identity {
 ///
 /// A wrong answer is [`ChainError::WrongTarget`], in words for the person who set it up.
 pub async fn identify(
-    node: &Node,
+    node: &Providers,
     chain_id: u64,
     settlement: Address,
     deploy_block: u64,
 ) -> Result<Identity, ChainError> {
-    let found = node.chain_id().await?;
-    if found != chain_id {
-        return wrong(format!(
-            "the node at {} serves chain {found}, not {chain_id}: check --rpc-url and --chain-id",
-            node.name()
-        ));
+    for (name, found) in node.chain_ids().await? {
+        if found != chain_id {
+            return wrong(format!(
+                "the node at {name} serves chain {found}, not {chain_id}: check --rpc-url and \
+                 --chain-id"
+            ));
+        }
     }
     let code = node.code(settlement, None).await?;
     if code.is_empty() {
@@ -60,7 +61,7 @@ pub async fn identify(
 /// The block must be the one: a later one would miss deposits, an earlier one would be another
 /// contract's history. A node without the state of that time cannot say, and is not asked to.
 async fn check_deploy_block(
-    node: &Node,
+    node: &Providers,
     settlement: Address,
     deploy_block: u64,
 ) -> Result<(), ChainError> {
@@ -70,7 +71,7 @@ async fn check_deploy_block(
     }
     let code_at = async |block| match node.code(settlement, Some(block)).await {
         Ok(code) => Ok(Some(code)),
-        Err(ChainError::Refused { message, .. }) => {
+        Err(ChainError::Refused { message, .. } | ChainError::StateUnavailable { message, .. }) => {
             tracing::debug!(block, message, "the node cannot tell what was deployed then");
             Ok(None)
         }
@@ -90,7 +91,7 @@ async fn check_deploy_block(
     Ok(())
 }
 
-async fn usdc_of(node: &Node, settlement: Address) -> Result<Address, ChainError> {
+async fn usdc_of(node: &Providers, settlement: Address) -> Result<Address, ChainError> {
     let input = Bytes::from(USDCCall {}.abi_encode());
     let not_ours = || {
         ChainError::WrongTarget(format!(

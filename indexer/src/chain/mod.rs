@@ -5,12 +5,21 @@
 
 mod error;
 mod identity;
+mod limits;
 mod logs;
 mod node;
+mod providers;
+mod range_refusal;
+mod rpc;
+mod wire;
 
 #[cfg(test)]
 mod tests;
 
-pub use error::ChainError;
+pub use error::{AskLess, ChainError};
 pub use identity::{Identity, identify};
-pub use node::{BlockLogs, Header, Heads, Node, RangeLogs, is_loopback};
+pub use limits::Limits;
+pub use node::{BlockLogs, DEFAULT_TIMEOUT, Header, Heads, Node, RangeLogs, is_loopback};
+pub(crate) use providers::backoff;
+pub use providers::{Providers, Quorum};
+pub use range_refusal::TooLargeIn;

@@ -1,29 +1,33 @@
 use super::{
     ChainError,
     error::node_name,
+    limits::{Gate, Limits},
     logs::{Collected, collect},
+    rpc::{Call, Http, Replies, Ws, encode},
+    wire::{RpcHeader, RpcLog},
 };
 use crate::ledger::{Block, Deployment, RawLog};
 use alloy::{
-    primitives::{Address, B256, Bytes, U64},
-    rpc::{
-        client::{BatchRequest, RpcClient, Waiter},
-        json_rpc::{RpcRecv, RpcSend},
-        types::{Filter, Log, TransactionRequest},
-    },
-    sol_types::SolEvent,
-    transports::http::reqwest,
+    primitives::{Address, B256, Bytes, U64, U256},
+    sol_types::{SolCall, SolEvent},
 };
-use luxxon_bindings::usdc::UsdcStandIn::Approval;
-use serde::Deserialize;
-use std::{collections::BTreeMap, time::Duration};
+use luxxon_bindings::{settlement::LuxxonSettlement::totalOwedCall, usdc::UsdcStandIn::Approval};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+use tokio::sync::watch;
 use url::{Host, Url};
 
-/// How long one HTTP request may take, body included. A range of logs that takes longer is too
-/// large.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long a connection may take to be made.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long one request may take, body included, unless it is set otherwise. A range of logs that
+/// takes longer is too large.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Headers asked for at once. Public nodes commonly take batches of 100.
+const HEADERS_AT_ONCE: usize = 100;
 
 /// A block's header, as far as it is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,11 +50,13 @@ impl Header {
     }
 }
 
-/// Where the node says the chain stands.
+/// Where the node says the chain stands: `finalized` ≤ `safe` ≤ `latest`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heads {
     /// The last block.
     pub latest: Header,
+    /// The last block whose data is on the layer below: only a reorg there replaces it.
+    pub safe: Header,
     /// The last block that the node expects no reorg to replace.
     pub finalized: Header,
 }
@@ -60,6 +66,9 @@ pub struct Heads {
 pub struct BlockLogs {
     /// In the order of the block.
     pub logs: Vec<RawLog>,
+    /// What the contract owes after the block, in µUSDC, by its `totalOwed`; `None` where it is not
+    /// deployed yet, or the node does not answer calls by block hash.
+    pub owed: Option<U256>,
 }
 
 /// The logs of a range of blocks.
@@ -71,49 +80,47 @@ pub struct RangeLogs {
     pub blocks: Vec<Block>,
     /// In the order of the chain.
     pub logs: Vec<RawLog>,
+    /// What the contract owes after the last block, in µUSDC, by its `totalOwed`; `None` where it is
+    /// not deployed yet, or the node does not have that state any more.
+    pub owed: Option<U256>,
+    /// How long the node's answer was, in bytes of JSON.
+    pub answer_bytes: usize,
 }
 
-/// A node, over JSON-RPC on HTTP.
-#[derive(Clone, Debug)]
+/// A node, over JSON-RPC on HTTP or a websocket.
+#[derive(Debug)]
 pub struct Node {
-    client: RpcClient,
+    line: Line,
     url: Url,
+    gate: Gate,
+    next_id: AtomicU64,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RpcHeader {
-    number: U64,
-    hash: B256,
-    parent_hash: B256,
-    timestamp: U64,
-}
-
-impl From<RpcHeader> for Header {
-    fn from(header: RpcHeader) -> Self {
-        Self {
-            number: header.number.to(),
-            hash: header.hash,
-            parent_hash: header.parent_hash,
-            timestamp: header.timestamp.to(),
-        }
-    }
+#[derive(Debug)]
+enum Line {
+    Http(Http),
+    Ws(Ws),
 }
 
 impl Node {
-    /// The node at `url`. Nothing is sent yet.
-    pub fn new(url: Url) -> Result<Self, ChainError> {
-        let mut http =
-            reqwest::Client::builder().timeout(REQUEST_TIMEOUT).connect_timeout(CONNECT_TIMEOUT);
-        if is_loopback(&url) {
-            // A proxy that the environment names would look for the node on its own machine.
-            http = http.no_proxy();
-        }
-        let http = http.build().map_err(|error| ChainError::Unreachable {
-            node: node_name(&url),
-            reason: error.without_url().to_string(),
-        })?;
-        Ok(Self { client: RpcClient::new_http_with_client(http, url.clone()), url })
+    /// The node at `url` (http, https, ws or wss), which may take `timeout` for each request.
+    /// Nothing is sent yet.
+    pub fn new(url: Url, timeout: Duration) -> Result<Self, ChainError> {
+        let line = match url.scheme() {
+            "ws" | "wss" => Line::Ws(Ws::new(url.clone(), timeout)),
+            _ => Line::Http(
+                Http::new(url.clone(), timeout)
+                    .map_err(|reason| ChainError::Unreachable { node: node_name(&url), reason })?,
+            ),
+        };
+        let gate = Gate::new(Limits::default());
+        Ok(Self { line, url, gate, next_id: AtomicU64::new(1) })
+    }
+
+    /// The same node, asked no more than `limits` allow.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { gate: Gate::new(limits), ..self }
     }
 
     /// Scheme, host and port: what may be shown of the node.
@@ -122,104 +129,116 @@ impl Node {
         node_name(&self.url)
     }
 
+    /// A number that changes whenever the node may have a new head; `None` of a node that has to
+    /// be asked.
+    #[must_use]
+    pub fn news(&self) -> Option<watch::Receiver<u64>> {
+        match &self.line {
+            Line::Http(_) => None,
+            Line::Ws(ws) => Some(ws.news()),
+        }
+    }
+
     /// The chain's id.
     pub async fn chain_id(&self) -> Result<u64, ChainError> {
-        self.call::<_, U64>("eth_chainId", ()).await.map(|id| id.to())
+        self.get::<U64>("eth_chainId", json!([])).await.map(|id| id.to())
     }
 
     /// The code at `address`, at a height or, without one, at the head.
     pub async fn code(&self, address: Address, at: Option<u64>) -> Result<Bytes, ChainError> {
         let at = at.map_or_else(|| "latest".to_owned(), hex);
-        self.call("eth_getCode", (address, at)).await
+        self.get("eth_getCode", json!([address, at])).await
     }
 
     /// What a call of `to` with `input` returns at the head.
     pub async fn eth_call(&self, to: Address, input: Bytes) -> Result<Bytes, ChainError> {
-        let request = TransactionRequest::default().to(to).input(input.into());
-        self.call("eth_call", (request, "latest")).await
+        self.get("eth_call", json!([{ "to": to, "input": input }, "latest"])).await
     }
 
-    /// Where the chain stands. Of a node that knows nothing final yet, and says so by null or by an
-    /// error, it is block 0 that is final.
+    /// What calls return in the state after the block with that hash, in their order.
+    pub async fn calls_at(
+        &self,
+        block: B256,
+        calls: &[(Address, Bytes)],
+    ) -> Result<Vec<Bytes>, ChainError> {
+        let calls: Vec<Call> = calls.iter().map(|(to, input)| call_at(block, *to, input)).collect();
+        let replies = self.ask(&calls).await?;
+        (0..calls.len()).map(|place| self.read(&replies, place, "eth_call")).collect()
+    }
+
+    /// Where the chain stands. Of a node that knows nothing safe or final yet, and says so by null
+    /// or by an error, it is block 0 that is.
     pub async fn heads(&self) -> Result<Heads, ChainError> {
-        let mut batch = self.client.new_batch();
-        let latest = self.queue_header(&mut batch, "latest".to_owned())?;
-        let finalized = self.queue_header(&mut batch, "finalized".to_owned())?;
-        self.send(batch).await?;
-        let latest = self.header_of(latest).await?.ok_or(ChainError::UnknownBlock(0))?;
-        let finalized = match self.header_of(finalized).await {
-            Ok(Some(finalized)) => finalized,
-            Ok(None) | Err(ChainError::Refused { .. }) => {
-                self.header(0).await?.ok_or(ChainError::UnknownBlock(0))?
-            }
-            Err(other) => return Err(other),
+        let calls = ["latest", "safe", "finalized"].map(|tag| header_call(&json!(tag)));
+        let replies = self.ask(&calls).await?;
+        let latest = self.header_at(&replies, 0)?.ok_or(ChainError::UnknownBlock(0))?;
+        let known = |place| match self.header_at(&replies, place) {
+            Err(ChainError::Refused { .. } | ChainError::Inconsistent(_)) => Ok(None),
+            other => other,
         };
-        if finalized.number > latest.number {
-            let what =
-                format!("block {} is final, but {} the last", finalized.number, latest.number);
+        let (safe, finalized) = (known(1)?, known(2)?);
+        let genesis = match (safe, finalized) {
+            (Some(_), Some(_)) => None,
+            _ => self.header(0).await?,
+        };
+        let known = |header: Option<Header>| header.or(genesis).ok_or(ChainError::UnknownBlock(0));
+        let heads = Heads { latest, safe: known(safe)?, finalized: known(finalized)? };
+        let numbers = [heads.finalized.number, heads.safe.number, heads.latest.number];
+        if !numbers.is_sorted() {
+            let what = format!("blocks {numbers:?} are the final, the safe and the last");
             return Err(ChainError::Inconsistent(what));
         }
-        Ok(Heads { latest, finalized })
+        Ok(heads)
     }
 
     /// The header at a height, if the node has one there.
     pub async fn header(&self, number: u64) -> Result<Option<Header>, ChainError> {
         let header: Option<RpcHeader> =
-            self.call("eth_getBlockByNumber", (hex(number), false)).await?;
+            self.get("eth_getBlockByNumber", json!([hex(number), false])).await?;
         at_height(number, header.map(Header::from))
     }
 
     /// The logs of one block, by its hash; the same batch makes the node show that it knows the
-    /// block.
+    /// block, and asks what the contract owes after it.
     pub async fn block_logs(
         &self,
         deployment: &Deployment,
         header: &Header,
     ) -> Result<BlockLogs, ChainError> {
-        let [settlement, approvals] =
-            filters(deployment).map(|filter| filter.at_block_hash(header.hash));
-        let mut batch = self.client.new_batch();
-        let settlement = self.queue::<_, Vec<Log>>(&mut batch, "eth_getLogs", (settlement,))?;
-        let approvals = self.queue::<_, Vec<Log>>(&mut batch, "eth_getLogs", (approvals,))?;
-        let shown = self.queue::<_, Option<RpcHeader>>(
-            &mut batch,
-            "eth_getBlockByHash",
-            (header.hash, false),
-        )?;
-        self.send(batch).await?;
-        if self.header_of(shown).await? != Some(*header) {
+        let [settlement, approvals] = log_calls(deployment, &json!({ "blockHash": header.hash }));
+        let shown = Call::new("eth_getBlockByHash", json!([header.hash, false]));
+        let owed = owed_call(deployment, &json!({ "blockHash": header.hash }));
+        let replies = self.ask(&[settlement, approvals, shown, owed]).await?;
+        if self.header_at(&replies, 2)? != Some(*header) {
             return Err(ChainError::UnknownBlock(header.number));
         }
-        let mut answer = self.answer(settlement, "eth_getLogs").await?;
-        answer.extend(self.answer(approvals, "eth_getLogs").await?);
-        Ok(BlockLogs { logs: collect(answer, header, header)?.logs })
+        let logs = collect(self.logs_of(&replies)?, header, header)?.logs;
+        Ok(BlockLogs { logs, owed: self.owed_of(&replies, 3) })
     }
 
     /// The logs of the blocks `from` to `to`, both included; the same batch makes the node show the
-    /// first and the last of them.
+    /// first and the last of them, and asks what the contract owes after them.
     pub async fn range_logs(
         &self,
         deployment: &Deployment,
         from: u64,
         to: u64,
     ) -> Result<RangeLogs, ChainError> {
-        let [settlement, approvals] =
-            filters(deployment).map(|filter| filter.from_block(from).to_block(to));
-        let mut batch = self.client.new_batch();
-        let settlement = self.queue::<_, Vec<Log>>(&mut batch, "eth_getLogs", (settlement,))?;
-        let approvals = self.queue::<_, Vec<Log>>(&mut batch, "eth_getLogs", (approvals,))?;
-        let first = self.queue_header(&mut batch, hex(from))?;
-        let last = self.queue_header(&mut batch, hex(to))?;
-        self.send(batch).await?;
-        let first = at_height(from, self.header_of(first).await?)?;
-        let last = at_height(to, self.header_of(last).await?)?;
+        let range = json!({ "fromBlock": hex(from), "toBlock": hex(to) });
+        let [settlement, approvals] = log_calls(deployment, &range);
+        let [first, last] = [from, to].map(|number| header_call(&json!(hex(number))));
+        let owed = owed_call(deployment, &json!(hex(to)));
+        let replies = self.ask(&[settlement, approvals, first, last, owed]).await?;
+        let first = at_height(from, self.header_at(&replies, 2)?)?;
+        let last = at_height(to, self.header_at(&replies, 3)?)?;
         let first = first.ok_or(ChainError::UnknownBlock(from))?;
         let last = last.ok_or(ChainError::UnknownBlock(to))?;
-        let mut answer = self.answer(settlement, "eth_getLogs").await?;
-        answer.extend(self.answer(approvals, "eth_getLogs").await?);
-        let collected = collect(answer, &first, &last)?;
+        let collected = collect(self.logs_of(&replies)?, &first, &last)?;
+        let owed = self.owed_of(&replies, 4);
+        let answer_bytes = replies.len();
+        drop(replies);
         let blocks = self.blocks_of(&collected, &last).await?;
-        Ok(RangeLogs { first, blocks, logs: collected.logs })
+        Ok(RangeLogs { first, blocks, logs: collected.logs, owed, answer_bytes })
     }
 
     /// The blocks that hold logs, and `last`. Times that the logs do not give come from headers.
@@ -229,82 +248,118 @@ impl Node {
         last: &Header,
     ) -> Result<Vec<Block>, ChainError> {
         let mut blocks = BTreeMap::from([(last.number, last.block())]);
+        let mut without_time = Vec::new();
         for (&number, block) in &collected.blocks {
-            let timestamp = match block.timestamp {
-                _ if number == last.number => continue,
-                Some(timestamp) => timestamp,
-                None => {
-                    let header = self.header(number).await?;
-                    let header = header.ok_or(ChainError::UnknownBlock(number))?;
-                    if header.hash != block.hash {
-                        let what = format!("block {number} changed its hash between two calls");
-                        return Err(ChainError::Inconsistent(what));
-                    }
-                    header.timestamp
+            match block.timestamp {
+                _ if number == last.number => {}
+                Some(timestamp) => {
+                    blocks.insert(number, Block { number, hash: block.hash, timestamp });
                 }
-            };
-            blocks.insert(number, Block { number, hash: block.hash, timestamp });
+                None => without_time.push((number, block.hash)),
+            }
+        }
+        for some in without_time.chunks(HEADERS_AT_ONCE) {
+            let calls: Vec<Call> =
+                some.iter().map(|(number, _)| header_call(&json!(hex(*number)))).collect();
+            let replies = self.ask(&calls).await?;
+            for (place, &(number, hash)) in some.iter().enumerate() {
+                let header = at_height(number, self.header_at(&replies, place)?)?;
+                let header = header.ok_or(ChainError::UnknownBlock(number))?;
+                if header.hash != hash {
+                    let what = format!("block {number} changed its hash between two calls");
+                    return Err(ChainError::Inconsistent(what));
+                }
+                blocks.insert(number, header.block());
+            }
         }
         Ok(blocks.into_values().collect())
     }
 
-    async fn call<P: RpcSend, R: RpcRecv>(
+    async fn get<T: DeserializeOwned>(
         &self,
         method: &'static str,
-        params: P,
-    ) -> Result<R, ChainError> {
-        self.client
-            .request(method, params)
-            .await
-            .map_err(|error| ChainError::of(error, method, &self.url))
+        params: Value,
+    ) -> Result<T, ChainError> {
+        let replies = self.ask(&[Call::new(method, params)]).await?;
+        self.read(&replies, 0, method)
     }
 
-    fn queue<P: RpcSend, R: RpcRecv>(
+    /// Puts `calls`, of which there is at least one, as one question.
+    async fn ask(&self, calls: &[Call]) -> Result<Replies, ChainError> {
+        let first_id = self.next_id.fetch_add(calls.len() as u64, Ordering::Relaxed);
+        let question = encode(calls, first_id);
+        let _turn = self.gate.enter().await;
+        let text = match &self.line {
+            Line::Http(http) => http.exchange(question).await,
+            Line::Ws(ws) => ws.exchange(question, first_id).await,
+        };
+        text.and_then(|text| Replies::parse(text, calls.len(), first_id))
+            .map_err(|failure| ChainError::of_failure(failure, calls[0].method, &self.url))
+    }
+
+    fn read<T: DeserializeOwned>(
         &self,
-        batch: &mut BatchRequest<'_>,
+        replies: &Replies,
+        place: usize,
         method: &'static str,
-        params: P,
-    ) -> Result<Waiter<R>, ChainError> {
-        batch.add_call(method, &params).map_err(|error| ChainError::of(error, method, &self.url))
+    ) -> Result<T, ChainError> {
+        let result = replies
+            .result(place)
+            .map_err(|refusal| ChainError::of_refusal(refusal, method, &self.url))?;
+        serde_json::from_slice(result).map_err(|error| ChainError::unreadable(method, &error))
     }
 
-    fn queue_header(
-        &self,
-        batch: &mut BatchRequest<'_>,
-        at: String,
-    ) -> Result<Waiter<Option<RpcHeader>>, ChainError> {
-        self.queue(batch, "eth_getBlockByNumber", (at, false))
+    fn header_at(&self, replies: &Replies, place: usize) -> Result<Option<Header>, ChainError> {
+        let header: Option<RpcHeader> = self.read(replies, place, "eth_getBlockBy…")?;
+        Ok(header.map(Header::from))
     }
 
-    async fn send(&self, batch: BatchRequest<'_>) -> Result<(), ChainError> {
-        batch.send().await.map_err(|error| ChainError::of(error, "a batch", &self.url))
+    /// The answer to [`owed_call`], if it is one.
+    fn owed_of(&self, replies: &Replies, place: usize) -> Option<U256> {
+        let output: Bytes = self.read(replies, place, "eth_call").ok()?;
+        totalOwedCall::abi_decode_returns(&output).ok()
     }
 
-    async fn answer<R: RpcRecv>(
-        &self,
-        waiter: Waiter<R>,
-        method: &'static str,
-    ) -> Result<R, ChainError> {
-        waiter.await.map_err(|error| ChainError::of(error, method, &self.url))
-    }
-
-    async fn header_of(
-        &self,
-        waiter: Waiter<Option<RpcHeader>>,
-    ) -> Result<Option<Header>, ChainError> {
-        Ok(self.answer(waiter, "eth_getBlockBy…").await?.map(Header::from))
+    /// The answers to both of [`log_calls`], which stand first.
+    fn logs_of(&self, replies: &Replies) -> Result<Vec<RpcLog>, ChainError> {
+        let mut logs: Vec<RpcLog> = self.read(replies, 0, "eth_getLogs")?;
+        logs.extend(self.read::<Vec<RpcLog>>(replies, 1, "eth_getLogs")?);
+        Ok(logs)
     }
 }
 
-/// All that the contract logs, and the allowances it is given.
-fn filters(deployment: &Deployment) -> [Filter; 2] {
+/// All that the contract logs, and the allowances it is given, in the blocks that `blocks` names.
+fn log_calls(deployment: &Deployment, blocks: &Value) -> [Call; 2] {
+    let call = |mut filter: Value| {
+        if let (Some(filter), Some(blocks)) = (filter.as_object_mut(), blocks.as_object()) {
+            filter.extend(blocks.clone());
+        }
+        Call::new("eth_getLogs", json!([filter]))
+    };
+    let spender = deployment.settlement.into_word();
     [
-        Filter::new().address(deployment.settlement),
-        Filter::new()
-            .address(deployment.usdc)
-            .event_signature(Approval::SIGNATURE_HASH)
-            .topic2(deployment.settlement),
+        call(json!({ "address": deployment.settlement })),
+        call(json!({
+            "address": deployment.usdc,
+            "topics": [Approval::SIGNATURE_HASH, null, spender],
+        })),
     ]
+}
+
+/// What the contract owes in the state that `at` names.
+fn owed_call(deployment: &Deployment, at: &Value) -> Call {
+    let input = Bytes::from(totalOwedCall {}.abi_encode());
+    Call::new("eth_call", json!([{ "to": deployment.settlement, "input": input }, at]))
+}
+
+/// A call in the state after the block with that hash.
+fn call_at(block: B256, to: Address, input: &Bytes) -> Call {
+    let call = json!({ "to": to, "input": input });
+    Call::new("eth_call", json!([call, { "blockHash": block }]))
+}
+
+fn header_call(at: &Value) -> Call {
+    Call::new("eth_getBlockByNumber", json!([at, false]))
 }
 
 /// What the node answered when it was asked for the header at `number`.

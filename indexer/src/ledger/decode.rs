@@ -6,7 +6,8 @@ use alloy::{
 use luxxon_bindings::{
     MicroUsdc, SessionId, TooLarge,
     settlement::LuxxonSettlement::{
-        Deposited, LuxxonSettlementEvents as SettlementEvents, Settled, Withdrawn,
+        Claimed, Deposited, LuxxonSettlementEvents as SettlementEvents, PayoutHeld, Settled,
+        Withdrawn,
     },
     usdc::UsdcStandIn::Approval,
 };
@@ -56,9 +57,9 @@ pub enum DecodeError {
     },
 }
 
-/// What `raw` says, or `None` for an event that changes no pool (a pause, a role, a limit, an entry
-/// that was skipped, and money held for a payee or claimed by it, which left its pool before), and
-/// for what was before the contract: an allowance can be given to an address that has no code yet.
+/// What `raw` says, or `None` for an event that changes no balance (a pause, a role, a limit, an
+/// entry that was skipped), and for what was before the contract: an allowance can be given to an
+/// address that has no code yet.
 ///
 /// Amounts are narrowed to the 64 bits the contract bounds them to; one that does not fit is an
 /// error, never a cut.
@@ -86,6 +87,12 @@ fn settlement_change(log: &Log) -> Result<Option<Change>, DecodeError> {
             Change::Withdrawal { account, amount: money("amount", amount)? }
         }
         SettlementEvents::Settled(event) => Change::Settle(settlement(&event)?),
+        SettlementEvents::PayoutHeld(PayoutHeld { to, amount }) => {
+            Change::PayoutHeld { account: to, amount: money("amount", amount)? }
+        }
+        SettlementEvents::Claimed(Claimed { account, amount }) => {
+            Change::Claimed { account, amount: money("amount", amount)? }
+        }
         _ => return Ok(None),
     }))
 }
@@ -130,7 +137,7 @@ fn money(field: &'static str, value: U256) -> Result<MicroUsdc, DecodeError> {
 mod tests {
     use super::*;
     use alloy::primitives::{LogData, address, b256};
-    use luxxon_bindings::settlement::LuxxonSettlement::{Claimed, Paused, PayoutHeld, Rescued};
+    use luxxon_bindings::settlement::LuxxonSettlement::{EntrySkipped, Paused, Rescued};
 
     const DEPLOYMENT: Deployment = Deployment {
         settlement: address!("0x5e771e0000000000000000000000000000000001"),
@@ -221,17 +228,33 @@ mod tests {
     }
 
     #[test]
-    fn events_that_change_no_pool_are_passed_over() {
-        let (of, amount) = (DEPLOYMENT.settlement, U256::ONE);
+    fn events_that_change_no_balance_are_passed_over() {
+        let of = DEPLOYMENT.settlement;
+        let skipped = EntrySkipped {
+            sessionId: B256::ZERO,
+            from: CONSUMER,
+            index: U256::ZERO,
+            reason: [1, 2, 3, 4].into(),
+        };
         let events = [
             log_of(of, &Paused { account: OPERATOR }),
-            log_of(of, &PayoutHeld { to: OPERATOR, amount }),
-            log_of(of, &Claimed { account: OPERATOR, amount }),
-            log_of(of, &Rescued { to: OPERATOR, amount }),
+            log_of(of, &skipped),
+            log_of(of, &Rescued { to: OPERATOR, amount: U256::ONE }),
         ];
         for event in events {
             assert_eq!(decode(&DEPLOYMENT, &event), Ok(None));
         }
+    }
+
+    #[test]
+    fn money_held_for_a_payee_and_claimed_by_it_is_kept() {
+        let (of, amount) = (DEPLOYMENT.settlement, U256::from(5));
+        let change = |log| decode(&DEPLOYMENT, &log).unwrap().unwrap().change;
+        let (account, money) = (OPERATOR, MicroUsdc::new(5));
+        let held = change(log_of(of, &PayoutHeld { to: OPERATOR, amount }));
+        assert_eq!(held, Change::PayoutHeld { account, amount: money });
+        let claimed = change(log_of(of, &Claimed { account: OPERATOR, amount }));
+        assert_eq!(claimed, Change::Claimed { account, amount: money });
     }
 
     #[test]

@@ -53,6 +53,20 @@ pub enum Change {
     },
     /// A session was paid out of its consumer's pool.
     Settle(Settlement),
+    /// A payee could not be paid by a batch: the contract holds the money for it.
+    PayoutHeld {
+        /// Who can claim it.
+        account: Address,
+        /// How much is held.
+        amount: MicroUsdc,
+    },
+    /// Money that was held was paid out.
+    Claimed {
+        /// Who was paid.
+        account: Address,
+        /// How much.
+        amount: MicroUsdc,
+    },
     /// A wallet allowed the settlement contract to move its USDC. No pool changes.
     Approval {
         /// Whose USDC may be moved.

@@ -1,4 +1,4 @@
-use crate::ledger::{PoolError, Position};
+use crate::ledger::{BalanceError, Position};
 use std::path::PathBuf;
 use uuid::Uuid;
 
@@ -66,6 +66,18 @@ pub enum StoreError {
         /// What it was asked to follow.
         expected: String,
     },
+    /// Another process moves this ledger.
+    #[error(
+        "{path} is followed by another luxxon-indexer ({holder}): one database has one writer. Stop \
+         that one, or use another --db",
+        path = .path.display()
+    )]
+    InUse {
+        /// The file.
+        path: PathBuf,
+        /// Which process.
+        holder: String,
+    },
     /// Someone else moved the cursor.
     #[error("the cursor is at block {found}, not {expected}: is a second indexer writing here?")]
     CursorMoved {
@@ -88,6 +100,12 @@ pub enum StoreError {
         /// The final height.
         final_block: u64,
     },
+    /// Blocks cannot be taken back so far.
+    #[error("nothing is kept below block {from}: the ledger begins there")]
+    NothingBelow {
+        /// The lowest block to take back.
+        from: u64,
+    },
     /// A value that does not fit its column.
     #[error("{column}: {value} does not fit a signed 64-bit column")]
     TooLarge {
@@ -101,7 +119,7 @@ pub enum StoreError {
     Damaged(String),
     /// The events do not add up.
     #[error(transparent)]
-    Pool(#[from] PoolError),
+    Balance(#[from] BalanceError),
     /// A session whose price the contract would refuse, or the ledger could not hold.
     #[error(
         "session {session} cannot be paid: its price is nothing or does not fit 63 bits, or the \

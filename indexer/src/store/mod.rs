@@ -9,7 +9,7 @@ mod sqlite;
 
 pub use error::StoreError;
 pub use registry::{ApiKey, NewApiKey, NewSession, NewWorkspace, Scope, Session, Workspace};
-pub use sqlite::SqliteStore;
+pub use sqlite::{Rebuilt, SqliteStore};
 
 use crate::ledger::{Block, Deployment, Event, EventId, Position, Side};
 use alloy::primitives::{Address, B256};
@@ -35,7 +35,28 @@ pub struct Pins {
 pub struct Cursor {
     /// The last block that is wholly in.
     pub block: Block,
+    /// The last block that is safe: `final_block` or above.
+    pub safe_block: u64,
     /// The height below which nothing is ever rolled back.
+    pub final_block: u64,
+    /// The sum of all pools and of all that is held: what the contract calls `totalOwed`.
+    pub owed: MicroUsdc,
+}
+
+impl Cursor {
+    /// How far the chain is sure of what is in.
+    #[must_use]
+    pub fn heights(&self) -> Heights {
+        Heights { safe_block: self.safe_block, final_block: self.final_block }
+    }
+}
+
+/// How far the chain is sure of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heights {
+    /// The last block that only a reorg of the layer below replaces.
+    pub safe_block: u64,
+    /// The last block that no reorg replaces.
     pub final_block: u64,
 }
 
@@ -47,8 +68,8 @@ pub struct Batch {
     pub blocks: Vec<Block>,
     /// The events, ascending.
     pub events: Vec<Event>,
-    /// The height the chain calls final; it counts as far as the cursor reaches.
-    pub final_block: u64,
+    /// What the chain calls safe and final; each counts as far as the cursor reaches.
+    pub heights: Heights,
 }
 
 impl Batch {
@@ -74,6 +95,17 @@ pub struct Wallet {
     pub balance: MicroUsdc,
     /// The block it holds it at: the cursor's.
     pub at: Block,
+}
+
+/// All that the contract owes an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountBalances {
+    /// Whose.
+    pub account: Address,
+    /// Its pool.
+    pub pool: MicroUsdc,
+    /// What is held for it.
+    pub claimable: MicroUsdc,
 }
 
 /// An event as one wallet sees it.
@@ -109,7 +141,8 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// The kept block of that height, if it is kept.
     fn block(&self, number: u64) -> impl Future<Output = Result<Option<Block>, StoreError>> + Send;
 
-    /// Appends `batch`, which follows the block `after`, and moves the cursor with it.
+    /// Appends `batch`, which follows the block `after`, and moves the cursor with it, to where it
+    /// returns.
     ///
     /// Refused with [`StoreError::CursorMoved`] when the cursor is no longer at `after`, and with
     /// [`StoreError::NotABatch`] when the batch does not follow it or does not hold together.
@@ -117,21 +150,64 @@ pub trait Store: Clone + Send + Sync + 'static {
         &self,
         after: Block,
         batch: Batch,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    ) -> impl Future<Output = Result<Cursor, StoreError>> + Send;
 
-    /// Raises the final height to `final_block`, or to the cursor where that is lower, and forgets
-    /// the blocks that no rollback can need any more.
-    fn finalize(&self, final_block: u64) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Sets the safe and the final height to `heights`, or to the cursor where that is lower, and
+    /// forgets the blocks that no rollback can need any more. The final height never falls; the safe
+    /// one does when the layer below is reorganised, but not below the final one.
+    fn set_heights(&self, heights: Heights) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Takes back every block above `to`, which must be kept and not below the final height.
     /// Returns how many events went.
     fn rollback(&self, to: u64) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
+    /// The events of the blocks `from` to `to`, both included, in their order.
+    fn events(
+        &self,
+        from: u64,
+        to: u64,
+    ) -> impl Future<Output = Result<Vec<Event>, StoreError>> + Send;
+
+    /// The sum of all balances after block `number`, which is not below the final height.
+    fn owed_at(&self, number: u64) -> impl Future<Output = Result<MicroUsdc, StoreError>> + Send;
+
+    /// The balances after block `number`, which is not below the final height, of `accounts` in
+    /// their order, and the sum of all there are.
+    fn balances_at(
+        &self,
+        number: u64,
+        accounts: &[Address],
+    ) -> impl Future<Output = Result<(Vec<AccountBalances>, MicroUsdc), StoreError>> + Send;
+
+    /// Accounts whose balances changed in the blocks `from` to `to`, at most `limit`.
+    fn accounts_touched(
+        &self,
+        from: u64,
+        to: u64,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Address>, StoreError>> + Send;
+
+    /// The next `limit` accounts that ever had an event, in the order of their addresses.
+    fn accounts_after(
+        &self,
+        after: Option<Address>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Address>, StoreError>> + Send;
+
+    /// The next `limit` settled sessions behind `after` and up to block `to`, in the order of the
+    /// chain.
+    fn sessions_after(
+        &self,
+        after: Position,
+        to: u64,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<(Position, SessionId)>, StoreError>> + Send;
+
     /// The pool of `account`.
     fn wallet(&self, account: Address) -> impl Future<Output = Result<Wallet, StoreError>> + Send;
 
-    /// The newest `limit` events of `account`, both sides of settlements, newest first; only those
-    /// older than `before` where it is given.
+    /// The newest `limit` deposits, withdrawals, settlements (both sides) and approvals of `account`,
+    /// newest first; only those older than `before` where it is given.
     fn wallet_events(
         &self,
         account: Address,

@@ -1,5 +1,8 @@
-use crate::{chain::Heads, ledger::Block, store::Cursor};
-use std::ops::RangeInclusive;
+use crate::{
+    chain::{Header, Heads},
+    ledger::Block,
+    store::{Cursor, Heights},
+};
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,10 +11,10 @@ pub(super) enum Step {
     Wait,
     /// The node is behind us: it has nothing new, and nothing else either.
     Behind,
-    /// More of what is in has become final.
-    Finalize(u64),
-    /// Final blocks are missing: read many at once.
-    Range(RangeInclusive<u64>),
+    /// What is safe or final has changed, and nothing else.
+    SetHeights(Heights),
+    /// Final blocks are missing: read many at once, up to this one.
+    Backfill(u64),
     /// The next block is not final: read it alone, by its hash.
     Block(u64),
     /// The node has another block where ours was: find where the two chains part.
@@ -22,19 +25,25 @@ pub(super) enum Step {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ours {
     /// At the height of the chain's head.
-    pub(super) at_head: Option<Block>,
+    pub(super) latest: Option<Block>,
+    /// At the height of the chain's safe block.
+    pub(super) safe: Option<Block>,
     /// At the height of the chain's final block.
-    pub(super) at_final: Option<Block>,
+    pub(super) finalized: Option<Block>,
 }
 
-/// The height that is final for the ledger: the node's, once the ledger holds that very block, else
-/// what was final before. The number alone is not enough: behind a balancer, the blocks that follow
-/// may come from another node than the one that gave it.
-pub(super) fn final_height(cursor: &Cursor, heads: &Heads, ours: &Ours) -> u64 {
-    match ours.at_final {
-        Some(ours) if ours.hash == heads.finalized.hash => ours.number.max(cursor.final_block),
-        _ => cursor.final_block,
-    }
+/// The heights that are safe and final for the ledger: the node's, once the ledger holds those very
+/// blocks, else what was before. The numbers alone are not enough: behind a balancer, the blocks
+/// that follow may come from another node than the one that gave them.
+fn heights(cursor: &Cursor, heads: &Heads, ours: &Ours) -> Heights {
+    let held = |ours: Option<Block>, theirs: &Header| {
+        ours.filter(|ours| ours.hash == theirs.hash).map(|ours| ours.number)
+    };
+    let final_block = held(ours.finalized, &heads.finalized).unwrap_or_default();
+    let final_block = final_block.max(cursor.final_block);
+    // A reorg of the layer below lets it fall; what is final stays safe.
+    let safe_block = held(ours.safe, &heads.safe).unwrap_or(cursor.safe_block).max(final_block);
+    Heights { safe_block, final_block }
 }
 
 /// Decides from where the ledger stands and where the chain stands.
@@ -42,43 +51,45 @@ pub(super) fn final_height(cursor: &Cursor, heads: &Heads, ours: &Ours) -> u64 {
 /// A head that differs from our block of its height is a reorg, whether the chain grew, kept its
 /// height or became shorter. A head that is one of our own blocks is a node behind us. A head below
 /// the final height is behind as well: no reorg is deeper than finality.
-pub(super) fn next_step(cursor: &Cursor, heads: &Heads, ours: &Ours, range_size: u64) -> Step {
+pub(super) fn next_step(cursor: &Cursor, heads: &Heads, ours: &Ours) -> Step {
     let at = cursor.block.number;
     let head = &heads.latest;
     if head.number < cursor.final_block {
         return Step::Behind;
     }
-    if head.number <= at && ours.at_head.is_none_or(|ours| ours.hash != head.hash) {
+    if head.number <= at && ours.latest.is_none_or(|ours| ours.hash != head.hash) {
         return Step::Reorg;
     }
     if head.number < at {
         return Step::Behind;
     }
     if heads.finalized.number > at {
-        let last = heads.finalized.number.min(at.saturating_add(range_size.max(1)));
-        return Step::Range(at + 1..=last);
+        return Step::Backfill(heads.finalized.number);
     }
     if head.number > at {
         return Step::Block(at + 1);
     }
-    match final_height(cursor, heads, ours) {
-        higher if higher > cursor.final_block => Step::Finalize(higher),
-        _ => Step::Wait,
-    }
+    let now = heights(cursor, heads, ours);
+    if now == cursor.heights() { Step::Wait } else { Step::SetHeights(now) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chain::Header;
     use alloy::primitives::B256;
+    use luxxon_bindings::MicroUsdc;
 
     fn block(number: u64) -> Block {
         Block { number, hash: B256::with_last_byte(1), timestamp: number }
     }
 
     fn cursor(number: u64, final_block: u64) -> Cursor {
-        Cursor { block: block(number), final_block }
+        let owed = MicroUsdc::ZERO;
+        Cursor { block: block(number), safe_block: final_block, final_block, owed }
+    }
+
+    fn set_to(safe_block: u64, final_block: u64) -> Heights {
+        Heights { safe_block, final_block }
     }
 
     fn header(number: u64, fork: u8) -> Header {
@@ -87,40 +98,58 @@ mod tests {
     }
 
     fn heads(number: u64, fork: u8, finalized: u64) -> Heads {
-        Heads { latest: header(number, fork), finalized: header(finalized, 1) }
+        let finalized = header(finalized, 1);
+        Heads { latest: header(number, fork), safe: finalized, finalized }
     }
 
     fn ours(cursor: &Cursor, heads: &Heads) -> Ours {
         let held = |number| {
             (cursor.final_block..=cursor.block.number).contains(&number).then(|| block(number))
         };
-        Ours { at_head: held(heads.latest.number), at_final: held(heads.finalized.number) }
+        Ours {
+            latest: held(heads.latest.number),
+            safe: held(heads.safe.number),
+            finalized: held(heads.finalized.number),
+        }
     }
 
     fn step(cursor: &Cursor, heads: &Heads) -> Step {
-        next_step(cursor, heads, &ours(cursor, heads), 10)
+        next_step(cursor, heads, &ours(cursor, heads))
     }
 
     #[test]
-    fn a_height_is_final_only_where_we_hold_the_block_that_is() {
-        let (cursor, mut heads) = (cursor(100, 36), heads(101, 1, 40));
-        assert_eq!(final_height(&cursor, &heads, &ours(&cursor, &heads)), 40);
+    fn a_height_is_safe_or_final_only_where_we_hold_the_block_that_is() {
+        let (mut cursor, mut heads) = (cursor(100, 36), heads(101, 1, 40));
+        cursor.safe_block = 50;
+        heads.safe = header(60, 1);
+        let now = |heads: &Heads| {
+            let heights = heights(&cursor, heads, &ours(&cursor, heads));
+            (heights.safe_block, heights.final_block)
+        };
+        assert_eq!(now(&heads), (60, 40));
         heads.finalized = header(40, 2);
-        assert_eq!(final_height(&cursor, &heads, &ours(&cursor, &heads)), 36, "another block");
-        heads.finalized = header(20, 1);
-        assert_eq!(final_height(&cursor, &heads, &ours(&cursor, &heads)), 36, "it never falls");
+        assert_eq!(now(&heads), (60, 36), "another final block");
+        heads.safe = header(60, 2);
+        assert_eq!(now(&heads), (50, 36), "and another safe one");
+        heads.safe = header(45, 1);
+        assert_eq!(now(&heads), (45, 36), "the safe height may fall");
+        (heads.finalized, heads.safe) = (header(20, 1), header(30, 1));
+        assert_eq!(now(&heads), (50, 36), "a node that is behind changes nothing");
     }
 
     #[test]
     fn at_the_head_there_is_nothing_to_do_but_to_follow_finality() {
         assert_eq!(step(&cursor(100, 36), &heads(100, 1, 36)), Step::Wait);
-        assert_eq!(step(&cursor(100, 36), &heads(100, 1, 40)), Step::Finalize(40));
+        assert_eq!(step(&cursor(100, 36), &heads(100, 1, 40)), Step::SetHeights(set_to(40, 40)));
+        let mut safer = heads(100, 1, 36);
+        safer.safe = header(90, 1);
+        assert_eq!(step(&cursor(100, 36), &safer), Step::SetHeights(set_to(90, 36)));
     }
 
     #[test]
-    fn final_blocks_are_read_by_range_up_to_the_final_height_and_the_rest_one_by_one() {
-        assert_eq!(step(&cursor(0, 0), &heads(100, 1, 36)), Step::Range(1..=10));
-        assert_eq!(step(&cursor(30, 30), &heads(100, 1, 36)), Step::Range(31..=36));
+    fn final_blocks_are_read_many_at_once_and_the_rest_one_by_one() {
+        assert_eq!(step(&cursor(0, 0), &heads(100, 1, 36)), Step::Backfill(36));
+        assert_eq!(step(&cursor(35, 35), &heads(100, 1, 36)), Step::Backfill(36));
         assert_eq!(step(&cursor(36, 36), &heads(100, 1, 36)), Step::Block(37));
     }
 
@@ -142,17 +171,7 @@ mod tests {
 
     #[test]
     fn a_height_we_should_hold_but_do_not_is_looked_into() {
-        assert_eq!(
-            next_step(&cursor(100, 36), &heads(99, 1, 36), &Ours::default(), 10),
-            Step::Reorg
-        );
-    }
-
-    #[test]
-    fn a_range_size_of_zero_still_moves() {
-        assert_eq!(
-            next_step(&cursor(0, 0), &heads(100, 1, 36), &Ours::default(), 0),
-            Step::Range(1..=1)
-        );
+        let step = next_step(&cursor(100, 36), &heads(99, 1, 36), &Ours::default());
+        assert_eq!(step, Step::Reorg);
     }
 }

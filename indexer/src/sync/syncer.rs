@@ -1,19 +1,24 @@
 use super::{
-    SyncError,
-    decide::{Ours, Step, final_height, next_step},
-    pace::{RangeSize, backoff},
+    RangeSize, SyncError,
+    backfill::{Backfill, Range},
+    decide::{Ours, Step, next_step},
+    decode_all,
+    waiting::WaitingForNode,
 };
 use crate::{
-    chain::{ChainError, Heads, Node, RangeLogs},
-    ledger::{Block, Deployment, Event, RawLog, decode},
-    store::{Batch, Cursor, Store, StoreError},
+    chain::{BlockLogs, ChainError, Heads, Providers, Quorum, backoff},
+    ledger::{Block, Deployment, Event, owed_after},
+    store::{Batch, Cursor, Heights, Store, StoreError},
 };
-use std::{
-    convert::Infallible,
-    ops::RangeInclusive,
-    time::{Duration, Instant},
-};
+use alloy::{primitives::U256, sol_types::SolCall};
+use luxxon_bindings::{MicroUsdc, settlement::LuxxonSettlement::totalOwedCall};
+use std::{convert::Infallible, time::Duration};
+use tokio::sync::watch;
 use tracing::{debug, info, warn};
+
+/// How often the head is looked at all the same while a node tells of new ones: its telling may
+/// have stopped without a sign.
+const LOOK_ANYWAY: Duration = Duration::from_secs(5);
 
 /// What a step achieved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +36,7 @@ pub enum Progress {
 /// Follows one deployment.
 #[derive(Debug)]
 pub struct Syncer<S> {
-    node: Node,
+    providers: Providers,
     store: S,
     deployment: Deployment,
     range_size: RangeSize,
@@ -39,93 +44,134 @@ pub struct Syncer<S> {
 
 impl<S: Store> Syncer<S> {
     /// Follows `deployment` from wherever `store` stands.
-    pub fn new(node: Node, store: S, deployment: Deployment) -> Self {
-        Self { node, store, deployment, range_size: RangeSize::default() }
+    pub fn new(providers: Providers, store: S, deployment: Deployment) -> Self {
+        Self { providers, store, deployment, range_size: RangeSize::new(None) }
     }
 
-    /// Follows the chain until something is wrong that trying again does not mend, asking the node
-    /// for news every `poll`. It may be dropped at any await: nothing is ever half written.
+    /// Never asks for more than `blocks` at once.
+    #[must_use]
+    pub fn with_widest_range(mut self, blocks: Option<u64>) -> Self {
+        self.range_size = RangeSize::new(blocks);
+        self
+    }
+
+    /// Follows the chain until something is wrong that trying again does not mend. It looks for
+    /// news every `poll`, or when a node tells of them. It may be dropped at any await: nothing is
+    /// ever half written.
     pub async fn follow(mut self, poll: Duration) -> Result<Infallible, SyncError> {
+        let mut news = self.providers.news();
+        loop {
+            self.steps_to_head(u64::MAX).await?;
+            wait(&mut news, poll).await;
+        }
+    }
+
+    /// Takes in the chain up to block `until`, and waits for it where it is not there yet.
+    pub async fn run_until(mut self, until: u64, poll: Duration) -> Result<Cursor, SyncError> {
+        let mut news = self.providers.news();
+        loop {
+            self.steps_to_head(until).await?;
+            let cursor = self.store.cursor().await?;
+            if cursor.block.number >= until {
+                return Ok(cursor);
+            }
+            wait(&mut news, poll).await;
+        }
+    }
+
+    /// Steps until everything is in, or there is a reason to wait for the node.
+    async fn steps_to_head(&mut self, until: u64) -> Result<(), SyncError> {
         let mut failures = 0;
         let mut waiting = WaitingForNode::default();
         loop {
-            let step = self.step().await;
+            let step = self.step_until(until).await;
             waiting.note(&step);
-            let wait = match step {
-                Ok(Progress::Advanced) => Duration::ZERO,
-                // Behind a balancer whose nodes differ at the head, the next step may undo this
-                // one.
-                Ok(Progress::RolledBack | Progress::AtHead | Progress::NodeBehind) => poll,
+            match step {
+                Ok(Progress::Advanced) => failures = 0,
+                // Behind a balancer whose nodes differ at the head, the next step may undo a
+                // rollback.
+                Ok(Progress::RolledBack | Progress::AtHead | Progress::NodeBehind) => return Ok(()),
                 Err(error) if error.is_retryable() => {
                     failures += 1;
-                    let wait = backoff(failures);
+                    let wait = self.wait_after(failures);
                     warn!(%error, failures, ?wait, "will try again");
                     tokio::time::sleep(wait).await;
-                    continue;
                 }
                 Err(error) => return Err(error),
-            };
-            failures = 0;
-            if !wait.is_zero() {
-                tokio::time::sleep(wait).await;
             }
         }
     }
 
+    /// Not before a node can be asked again.
+    fn wait_after(&self, failures: u32) -> Duration {
+        let wait = backoff(failures, fastrand::f64());
+        let rests = self.providers.all_rest_until();
+        let rest = rests.map(|until| until.saturating_duration_since(std::time::Instant::now()));
+        wait.max(rest.unwrap_or_default())
+    }
+
     /// Takes one step towards the chain's head.
     pub async fn step(&mut self) -> Result<Progress, SyncError> {
-        let heads = self.node.heads().await?;
+        self.step_until(u64::MAX).await
+    }
+
+    /// Takes one step towards block `until`, or towards the chain's head where that is lower.
+    async fn step_until(&mut self, until: u64) -> Result<Progress, SyncError> {
+        let heads = self.providers.heads().await?;
         let cursor = self.store.cursor().await?;
+        if cursor.block.number >= until {
+            return Ok(Progress::AtHead);
+        }
         let ours = Ours {
-            at_head: self.store.block(heads.latest.number).await?,
-            at_final: self.store.block(heads.finalized.number).await?,
+            latest: self.store.block(heads.latest.number).await?,
+            safe: self.store.block(heads.safe.number).await?,
+            finalized: self.store.block(heads.finalized.number).await?,
         };
-        match next_step(&cursor, &heads, &ours, self.range_size.get()) {
+        match next_step(&cursor, &heads, &ours) {
             Step::Wait => Ok(Progress::AtHead),
             Step::Behind => {
                 debug!(head = heads.latest.number, cursor = cursor.block.number, "node behind");
                 Ok(Progress::NodeBehind)
             }
-            Step::Finalize(number) => {
-                self.store.finalize(number).await?;
-                Ok(Progress::Advanced)
-            }
-            Step::Range(range) => self.take_range(&cursor, &heads, range).await,
-            Step::Block(number) => {
-                let final_block = final_height(&cursor, &heads, &ours);
-                self.take_block(&cursor, &heads, number, final_block).await
-            }
+            Step::SetHeights(heights) => self.set_heights(&cursor, heights).await,
+            Step::Backfill(last) => self.backfill(&cursor, &heads, last.min(until)).await,
+            Step::Block(number) => self.take_block(&cursor, &heads, number).await,
             Step::Reorg => self.roll_back(&cursor, &heads).await,
         }
     }
 
-    async fn take_range(
+    async fn backfill(
         &mut self,
         cursor: &Cursor,
         heads: &Heads,
-        range: RangeInclusive<u64>,
+        last: u64,
     ) -> Result<Progress, SyncError> {
-        let (from, to) = range.into_inner();
-        let answer = match self.node.range_logs(&self.deployment, from, to).await {
-            Ok(answer) => answer,
-            Err(error) if error.asks_for_less() && self.range_size.refused() => {
-                info!(%error, from, to, next = self.range_size.get(), "asking for fewer blocks");
-                return Err(error.into());
+        let (deployment, first) = (self.deployment, cursor.block.number + 1);
+        let mut ranges =
+            Backfill::new(&self.providers, deployment, &mut self.range_size, first, last);
+        let mut cursor = *cursor;
+        while let Some(Range { parent, blocks, events, owed }) = ranges.next().await? {
+            if parent != cursor.block.hash {
+                drop(ranges);
+                return self.roll_back(&cursor, heads).await;
             }
-            Err(error) => return Err(error.into()),
-        };
-        let RangeLogs { first, blocks, logs } = answer;
-        if first.parent_hash != cursor.block.hash {
-            return self.roll_back(cursor, heads).await;
+            let to = blocks.last().map_or(last, |block| block.number);
+            if to == heads.finalized.number && blocks.last() != Some(&heads.finalized.block()) {
+                let what = format!("two answers give the final block {to} two hashes");
+                return Err(ChainError::Inconsistent(what).into());
+            }
+            if let Err(missing) = add_up(&cursor, &events, owed, to) {
+                check_owed(&self.providers, deployment, cursor.block, cursor.owed).await?;
+                if ranges.again_in_parts(cursor.block.number + 1, to) {
+                    warn!(error = %missing, "asking for fewer blocks");
+                    continue;
+                }
+                return Err(missing.into());
+            }
+            info!(to, blocks = to - cursor.block.number, events = events.len(), "backfilled");
+            let heights = Heights { safe_block: to, final_block: to };
+            cursor = self.store.commit(cursor.block, Batch { blocks, events, heights }).await?;
         }
-        if to == heads.finalized.number && blocks.last() != Some(&heads.finalized.block()) {
-            let what = format!("two answers give the final block {to} two hashes");
-            return Err(ChainError::Inconsistent(what).into());
-        }
-        self.range_size.answered();
-        let batch = Batch { blocks, events: self.decode(&logs)?, final_block: to };
-        info!(from, to, events = batch.events.len(), head = heads.latest.number, "backfilled");
-        self.store.commit(cursor.block, batch).await?;
         Ok(Progress::Advanced)
     }
 
@@ -134,21 +180,52 @@ impl<S: Store> Syncer<S> {
         cursor: &Cursor,
         heads: &Heads,
         number: u64,
-        final_block: u64,
     ) -> Result<Progress, SyncError> {
         let header = match heads.latest {
             latest if latest.number == number => latest,
-            _ => self.node.header(number).await?.ok_or(ChainError::UnknownBlock(number))?,
+            _ => self.providers.header(number).await?.ok_or(ChainError::UnknownBlock(number))?,
         };
         if header.parent_hash != cursor.block.hash {
             return self.roll_back(cursor, heads).await;
         }
-        let logs = self.node.block_logs(&self.deployment, &header).await?.logs;
-        let batch =
-            Batch { blocks: vec![header.block()], events: self.decode(&logs)?, final_block };
-        debug!(number, events = batch.events.len(), "block taken in");
+        let BlockLogs { logs, owed } = self.providers.block_logs(self.deployment, header).await?;
+        let events = decode_all(&self.deployment, &logs)?;
+        if let Err(missing) = add_up(cursor, &events, owed, number) {
+            check_owed(&self.providers, self.deployment, cursor.block, cursor.owed).await?;
+            return Err(missing.into());
+        }
+        debug!(number, events = events.len(), "block taken in");
+        // What is final is raised on its own, after a look at what the contract owes there.
+        let batch = Batch { blocks: vec![header.block()], events, heights: cursor.heights() };
         self.store.commit(cursor.block, batch).await?;
         Ok(Progress::Advanced)
+    }
+
+    /// Sets what is safe and what is final. What becomes final must add up to what the contract
+    /// owes there and, with a quorum of two, be what two nodes have.
+    async fn set_heights(&self, cursor: &Cursor, heights: Heights) -> Result<Progress, SyncError> {
+        let to = heights.final_block;
+        if to > cursor.final_block {
+            if self.providers.quorum() == Quorum::Two {
+                self.confirm(cursor.final_block + 1, to).await?;
+            }
+            let at = self.kept(to).await?;
+            let owed = self.store.owed_at(to).await?;
+            check_owed(&self.providers, self.deployment, at, owed).await?;
+        }
+        self.store.set_heights(heights).await?;
+        Ok(Progress::Advanced)
+    }
+
+    /// Compares what is in the tables with what two nodes agree on.
+    async fn confirm(&self, from: u64, to: u64) -> Result<(), SyncError> {
+        let logs = self.providers.range_logs(self.deployment, from, to).await?.logs;
+        let theirs = decode_all(&self.deployment, &logs)?;
+        let ours = self.store.events(from, to).await?;
+        if ours == theirs {
+            return Ok(());
+        }
+        Err(SyncError::NotConfirmed { from, to, ours: ours.len(), theirs: theirs.len() })
     }
 
     /// Finds the last block the node shares with us and takes back all above it.
@@ -156,7 +233,7 @@ impl<S: Store> Syncer<S> {
         let highest = cursor.block.number.min(heads.latest.number);
         for number in (cursor.final_block..=highest).rev() {
             let ours = self.kept(number).await?;
-            match self.node.header(number).await? {
+            match self.providers.header(number).await? {
                 Some(theirs) if theirs.hash == ours.hash && number == cursor.block.number => {
                     let what = format!("block {} does not follow block {number}", number + 1);
                     return Err(ChainError::Inconsistent(what).into());
@@ -187,50 +264,64 @@ impl<S: Store> Syncer<S> {
             StoreError::Damaged(format!("block {number} is not kept, but should be"))
         })?)
     }
+}
 
-    fn decode(&self, logs: &[RawLog]) -> Result<Vec<Event>, SyncError> {
-        logs.iter()
-            .filter_map(|raw| {
-                decode(&self.deployment, raw)
-                    .map_err(|error| SyncError::Decode {
-                        block: raw.position.block,
-                        log_index: raw.position.log_index,
-                        error,
-                    })
-                    .transpose()
-            })
-            .collect()
+/// Compares what the contract owes after block `to`, where the node can say, with what the events up
+/// to there make of what it owed before. When they differ, logs are missing: of these blocks, or of
+/// some before, which [`check_owed`] tells apart.
+fn add_up(
+    cursor: &Cursor,
+    events: &[Event],
+    owed: Option<U256>,
+    to: u64,
+) -> Result<(), ChainError> {
+    let Some(owed) = owed else { return Ok(()) };
+    let logged = owed_after(cursor.owed, events);
+    if logged.as_ref().is_ok_and(|logged| owed == U256::from(logged.get())) {
+        return Ok(());
     }
+    let logged = logged.map_or_else(|error| error.to_string(), |logged| format!("{logged} µUSDC"));
+    Err(ChainError::Inconsistent(format!(
+        "the contract owes {owed} µUSDC after block {to}, but the logs of blocks {} to {to} make it \
+         {logged}",
+        cursor.block.number + 1
+    )))
 }
 
-/// Says that the node is behind us: when it begins, once a minute while it lasts, and when it is
-/// over. A node that was reset to a shorter chain looks like one that is catching up, and nobody
-/// should have to guess.
-#[derive(Debug, Default)]
-struct WaitingForNode {
-    since: Option<Instant>,
-    said: Option<Instant>,
-}
-
-impl WaitingForNode {
-    fn note(&mut self, step: &Result<Progress, SyncError>) {
-        const EVERY: Duration = Duration::from_mins(1);
-        match step {
-            Ok(Progress::NodeBehind) => {
-                let since = *self.since.get_or_insert_with(Instant::now);
-                if self.said.is_none_or(|said| said.elapsed() >= EVERY) {
-                    self.said = Some(Instant::now());
-                    let waited = since.elapsed().as_secs();
-                    warn!(waited, "the node is behind the ledger: waiting for it");
-                }
-            }
-            Ok(_) => {
-                if self.since.take().is_some() {
-                    self.said = None;
-                    info!("the node has caught up");
-                }
-            }
-            Err(_) => {}
+/// Compares `tables`, the sum of all balances after block `at`, with what the contract says it owes
+/// there. A node that no longer has that state, or does not answer calls by block hash, cannot say;
+/// and before it is deployed, the contract cannot.
+async fn check_owed(
+    providers: &Providers,
+    deployment: Deployment,
+    at: Block,
+    tables: MicroUsdc,
+) -> Result<(), SyncError> {
+    if at.number < deployment.deploy_block {
+        return Ok(());
+    }
+    let call = (deployment.settlement, totalOwedCall {}.abi_encode().into());
+    let answer = match providers.calls_at(at.hash, &[call]).await {
+        Ok(answer) => answer,
+        Err(error @ (ChainError::StateUnavailable { .. } | ChainError::Refused { .. })) => {
+            debug!(%error, block = at.number, "what the contract owes cannot be compared");
+            return Ok(());
         }
+        Err(other) => return Err(other.into()),
+    };
+    let chain = answer.first().and_then(|output| totalOwedCall::abi_decode_returns(output).ok());
+    let chain = chain.ok_or_else(|| {
+        ChainError::Inconsistent("totalOwed() answered something else".to_owned())
+    })?;
+    if chain == U256::from(tables.get()) {
+        return Ok(());
     }
+    Err(SyncError::OwedDiffers { block: at.number, chain, tables })
+}
+
+/// Waits until there may be something to look at.
+async fn wait(news: &mut Option<watch::Receiver<u64>>, poll: Duration) {
+    let Some(news) = news else { return tokio::time::sleep(poll).await };
+    // Its sender lives as long as the node.
+    let _ = tokio::time::timeout(poll.max(LOOK_ANYWAY), news.changed()).await;
 }

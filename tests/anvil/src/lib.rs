@@ -1,18 +1,26 @@
 //! What the system tests are made of: a chain with the contracts on it ([`World`]), random
-//! histories ([`History`]), the indexer in front of it, the ledger's tables as text ([`tables`]),
-//! and somebody who deploys and administers the contract with `luxxon` ([`Operator`]).
+//! histories ([`History`]), the indexer in front of it ([`Daemon`]), a proxy between the two that
+//! does to answers what bad nodes do ([`FaultProxy`]), the ledger's tables as text ([`tables`]), and
+//! somebody who deploys and administers the contract with `luxxon` ([`Operator`]).
 
 mod api;
+mod daemon;
 mod history;
 pub mod http;
 pub mod keystore;
 mod operator;
 mod programs;
+mod proxy;
 pub mod tables;
 mod world;
 
 pub use api::ApiClient;
+pub use daemon::Daemon;
 pub use history::History;
 pub use operator::{Done, Operator, Running, finish};
 pub use programs::programs;
+pub use proxy::{
+    AnswerFault, Asked, BatchFault, Call, Calls, ExchangeFault, Fault, FaultProxy, Injected,
+    PushFault, RANGE_WORDINGS, Random, RangeWording, Rule, Suggestion, visible_faults,
+};
 pub use world::{World, to_head};

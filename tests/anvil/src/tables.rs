@@ -7,7 +7,7 @@ use sqlx::{
 use std::{fmt::Write, path::Path};
 
 /// Every table of the ledger. The registry is what operators entered, and no part of it.
-const LEDGER: [&str; 5] = ["deployment", "cursor", "blocks", "events", "pools"];
+const LEDGER: [&str; 6] = ["deployment", "cursor", "blocks", "events", "pools", "claimables"];
 
 /// All rows of all ledger tables of the database at `path`, one a line, each table in its key's
 /// order.
@@ -25,6 +25,30 @@ pub async fn dump(path: &Path) -> Result<String> {
     tx.commit().await?;
     connection.close().await?;
     Ok(text)
+}
+
+/// Panics where two dumps differ, with the first rows that do.
+#[track_caller]
+pub fn assert_same(one: &str, other: &str) {
+    if one == other {
+        return;
+    }
+    let differs = one.lines().zip(other.lines()).find(|(one, other)| one != other);
+    let (one_rows, other_rows) = (one.lines().count(), other.lines().count());
+    let (one, other) = differs.unwrap_or(("(no more rows)", "(no more rows)"));
+    panic!("the tables differ, {one_rows} rows and {other_rows}; first here:\n{one}\n{other}");
+}
+
+/// The height of the last block that is in the database at `path`, and the height that is final.
+pub async fn cursor(path: &Path) -> Result<(u64, u64)> {
+    let options = SqliteConnectOptions::new().filename(path).read_only(true);
+    let mut connection = options.connect().await?;
+    let (block, last_final): (i64, i64) =
+        sqlx::query_as("SELECT block_number, final_block FROM cursor")
+            .fetch_one(&mut connection)
+            .await?;
+    connection.close().await?;
+    Ok((block.try_into()?, last_final.try_into()?))
 }
 
 /// How many rows of `kind` (as `events.kind` counts them) the database at `path` has.

@@ -1,12 +1,12 @@
 use alloy::{
-    primitives::{Address, B256, U256},
+    primitives::{Address, B256, Bytes, U256},
     providers::{Provider, RootProvider},
     rpc::types::{Filter, TransactionRequest},
 };
 use eyre::{Result, ensure, eyre};
-use luxxon_bindings::MicroUsdc;
+use luxxon_bindings::{MicroUsdc, settlement::LuxxonSettlement, usdc::UsdcStandIn};
 use luxxon_indexer::{
-    chain::{Node, identify},
+    chain::{Providers, identify},
     key::{Environment, PlainKey},
     store::{NewApiKey, NewWorkspace, Scope, SqliteStore, Store},
     sync::{Progress, SyncError, Syncer},
@@ -62,22 +62,44 @@ impl World {
         Self::with_flags(&["--timestamp".to_owned(), "1700000000".to_owned()]).await
     }
 
+    /// A second node with the same chain up to here, from where each goes its own way.
+    ///
+    /// It is given the chain's state instead of the node's URL: with that, it would look up there
+    /// the blocks that it should not know.
+    pub async fn fork(&self) -> Result<Self> {
+        let state: Bytes = self.provider.raw_request("anvil_dumpState".into(), (true,)).await?;
+        let anvil = anvil(&[]).await?;
+        let provider = anvil.provider()?;
+        let loaded: bool = provider.raw_request("anvil_loadState".into(), (state,)).await?;
+        ensure!(loaded, "the second node does not take the first one's state");
+        let (settlement, usdc) = (&self.contracts.settlement, &self.contracts.usdc);
+        let contracts = Contracts {
+            settlement: LuxxonSettlement::new(*settlement.address(), provider.clone()),
+            usdc: UsdcStandIn::new(*usdc.address(), provider.clone()),
+            deploy_block: self.contracts.deploy_block,
+        };
+        Self::of(anvil, provider, contracts)
+    }
+
     async fn with_flags(flags: &[String]) -> Result<Self> {
         crate::programs()?;
-        let mut all = vec!["--no-mining".to_owned(), "--accounts".to_owned(), "16".to_owned()];
-        all.extend_from_slice(flags);
-        let options = AnvilOptions { flags: all, ..AnvilOptions::default() };
-        let anvil = Anvil::start(&options).await?;
+        let anvil = anvil(flags).await?;
         let provider = anvil.provider()?;
+        let contracts = deploy(&provider, &Cast::of(&anvil)?).await?;
+        let world = Self::of(anvil, provider, contracts)?;
+        world.fund().await?;
+        Ok(world)
+    }
+
+    fn of(anvil: Anvil, provider: RootProvider, contracts: Contracts) -> Result<Self> {
         let cast = Cast::of(&anvil)?;
-        let contracts = deploy(&provider, &cast).await?;
         let others: Vec<Address> =
             anvil.accounts().iter().skip(6).map(|account| account.address).collect();
         let mut consumers = vec![cast.consumer];
         let mut operators = vec![cast.operator];
         consumers.extend(&others[..5]);
         operators.extend(&others[5..8]);
-        let world = Self {
+        Ok(Self {
             anvil,
             provider,
             cast,
@@ -86,9 +108,7 @@ impl World {
             operators,
             folder: tempfile::tempdir()?,
             clean_runs: AtomicU32::new(0),
-        };
-        world.fund().await?;
-        Ok(world)
+        })
     }
 
     async fn fund(&self) -> Result<()> {
@@ -177,7 +197,7 @@ impl World {
 
     /// A syncer that writes to `db`, to be driven step by step, and its store.
     pub async fn syncer(&self, db: &Path) -> Result<(Syncer<SqliteStore>, SqliteStore)> {
-        let node = Node::new(self.anvil.url().clone())?;
+        let node = Providers::at(self.anvil.url().clone())?;
         let settlement = *self.contracts.settlement.address();
         let chain_id = self.provider.get_chain_id().await?;
         let identity = identify(&node, chain_id, settlement, self.contracts.deploy_block).await?;
@@ -224,6 +244,13 @@ impl World {
         store.add_api_key(new).await?;
         Ok(key)
     }
+}
+
+/// A node that makes blocks only when told to.
+async fn anvil(flags: &[String]) -> Result<Anvil> {
+    let mut all = vec!["--no-mining".to_owned(), "--accounts".to_owned(), "16".to_owned()];
+    all.extend_from_slice(flags);
+    Anvil::start(&AnvilOptions { flags: all, ..AnvilOptions::default() }).await
 }
 
 /// Takes steps until everything the node has is in.

@@ -3,15 +3,15 @@
 use super::{Answer, Server, get, get_without_key, public_config};
 use crate::{
     api::router,
-    ledger::{Block, EventId},
+    ledger::{Block, Event, EventId, Position},
     store::{
-        ApiKey, Batch, Cursor, NewApiKey, NewSession, NewWorkspace, SessionRecord, Store,
-        StoreError, Wallet, WalletEvent, Workspace,
+        AccountBalances, ApiKey, Batch, Cursor, Heights, NewApiKey, NewSession, NewWorkspace,
+        SessionRecord, Store, StoreError, Wallet, WalletEvent, Workspace,
     },
     testing::CONSUMER,
 };
 use alloy::primitives::Address;
-use luxxon_bindings::SessionId;
+use luxxon_bindings::{MicroUsdc, SessionId};
 use uuid::Uuid;
 
 const GUARDED: [&str; 3] =
@@ -69,15 +69,48 @@ impl Store for Failing {
         self.fail()
     }
 
-    async fn commit(&self, _: Block, _: Batch) -> Result<(), StoreError> {
+    async fn commit(&self, _: Block, _: Batch) -> Result<Cursor, StoreError> {
         self.fail()
     }
 
-    async fn finalize(&self, _: u64) -> Result<(), StoreError> {
+    async fn set_heights(&self, _: Heights) -> Result<(), StoreError> {
+        self.fail()
+    }
+
+    async fn events(&self, _: u64, _: u64) -> Result<Vec<Event>, StoreError> {
+        self.fail()
+    }
+
+    async fn owed_at(&self, _: u64) -> Result<MicroUsdc, StoreError> {
         self.fail()
     }
 
     async fn rollback(&self, _: u64) -> Result<u64, StoreError> {
+        self.fail()
+    }
+
+    async fn balances_at(
+        &self,
+        _: u64,
+        _: &[Address],
+    ) -> Result<(Vec<AccountBalances>, MicroUsdc), StoreError> {
+        self.fail()
+    }
+
+    async fn accounts_touched(&self, _: u64, _: u64, _: u32) -> Result<Vec<Address>, StoreError> {
+        self.fail()
+    }
+
+    async fn accounts_after(&self, _: Option<Address>, _: u32) -> Result<Vec<Address>, StoreError> {
+        self.fail()
+    }
+
+    async fn sessions_after(
+        &self,
+        _: Position,
+        _: u64,
+        _: u32,
+    ) -> Result<Vec<(Position, SessionId)>, StoreError> {
         self.fail()
     }
 

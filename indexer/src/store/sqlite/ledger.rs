@@ -1,16 +1,17 @@
 //! What moves the ledger. Each function runs inside the caller's transaction.
 
 use super::{
-    columns::{self, integer},
+    bulk::{self, Insert, Query, Row},
+    columns::integer,
     reads,
 };
 use crate::{
-    ledger::{Block, Change, Event, PoolChange, Pools},
-    store::{Batch, StoreError},
+    ledger::{BalanceChange, Balances, Block, Change, Event, Holding},
+    store::{Batch, Cursor, Heights, StoreError},
 };
 use alloy::primitives::Address;
 use luxxon_bindings::MicroUsdc;
-use sqlx::{SqliteConnection, sqlite::SqliteArguments};
+use sqlx::SqliteConnection;
 use std::collections::BTreeSet;
 
 /// Numbers of the column `events.kind`.
@@ -19,13 +20,15 @@ pub(super) mod kind {
     pub(crate) const WITHDRAWAL: i64 = 2;
     pub(crate) const SETTLE: i64 = 3;
     pub(crate) const APPROVAL: i64 = 4;
+    pub(crate) const PAYOUT_HELD: i64 = 5;
+    pub(crate) const CLAIMED: i64 = 6;
 }
 
 pub(super) async fn commit(
     tx: &mut SqliteConnection,
     after: Block,
     batch: &Batch,
-) -> Result<(), StoreError> {
+) -> Result<Cursor, StoreError> {
     let cursor = reads::cursor(tx).await?;
     if cursor.block != after {
         let (expected, found) = (after.number, cursor.block.number);
@@ -34,44 +37,47 @@ pub(super) async fn commit(
     if !batch.follows(after) {
         return Err(StoreError::NotABatch { after: after.number });
     }
-    let mut pools = load_pools(tx, &batch.events).await?;
-    for block in &batch.blocks {
-        insert_block(tx, block).await?;
-    }
+    let mut balances = load_balances(tx, cursor.owed, &batch.events).await?;
     for event in &batch.events {
-        pools.apply(event)?;
-        insert_event(tx, event).await.map_err(|error| error.at(event.position))?;
+        balances.apply(event)?;
     }
-    store_pools(tx, &pools).await?;
+    BLOCKS.rows(tx, &batch.blocks).await?;
+    EVENTS.rows(tx, &batch.events).await?;
+    store_balances(tx, &balances).await?;
     if let Some(last) = batch.blocks.last() {
-        sqlx::query("UPDATE cursor SET block_number = ?")
-            .bind(integer("block_number", last.number)?)
-            .execute(&mut *tx)
-            .await?;
+        move_cursor(tx, last.number, balances.owed()).await?;
     }
-    finalize(tx, batch.final_block).await
+    set_heights(tx, batch.heights).await?;
+    reads::cursor(tx).await
 }
 
-/// Raises the final height and prunes. The kept blocks are then a function of the chain, the cursor
-/// and the final height alone: those with events, and all from the final height up.
-pub(super) async fn finalize(
+/// Sets the safe height, raises the final one and prunes. The kept blocks are then a function of the
+/// chain, the cursor and the final height alone: those with events, and all from the final height
+/// up.
+pub(super) async fn set_heights(
     tx: &mut SqliteConnection,
-    final_block: u64,
+    heights: Heights,
 ) -> Result<(), StoreError> {
     let cursor = reads::cursor(tx).await?;
-    let final_block = final_block.min(cursor.block.number);
-    if final_block <= cursor.final_block {
+    let highest = cursor.block.number;
+    let final_block = heights.final_block.min(highest).max(cursor.final_block);
+    let safe_block = heights.safe_block.min(highest).max(final_block);
+    if (safe_block, final_block) == (cursor.safe_block, cursor.final_block) {
         return Ok(());
     }
-    let final_block = integer("final_block", final_block)?;
-    sqlx::query("UPDATE cursor SET final_block = ?").bind(final_block).execute(&mut *tx).await?;
+    let final_row = integer("final_block", final_block)?;
+    sqlx::query("UPDATE cursor SET safe_block = ?, final_block = ?")
+        .bind(integer("safe_block", safe_block)?)
+        .bind(final_row)
+        .execute(&mut *tx)
+        .await?;
     // Nothing without events is left below the old final height, so the look begins there.
     sqlx::query(
         "DELETE FROM blocks WHERE number >= ? AND number < ?
             AND NOT EXISTS (SELECT 1 FROM events WHERE block_number = blocks.number)",
     )
     .bind(integer("final_block", cursor.final_block)?)
-    .bind(final_block)
+    .bind(final_row)
     .execute(&mut *tx)
     .await?;
     Ok(())
@@ -83,80 +89,121 @@ pub(super) async fn rollback(tx: &mut SqliteConnection, to: u64) -> Result<u64, 
     if to < cursor.final_block || reads::block(tx, to).await?.is_none() {
         return Err(too_deep);
     }
-    let events = reads::events_above(tx, to).await?;
-    let mut pools = load_pools(tx, &events).await?;
+    take_back(tx, &cursor, to).await
+}
+
+/// Takes back all above the kept block `to`.
+async fn take_back(tx: &mut SqliteConnection, cursor: &Cursor, to: u64) -> Result<u64, StoreError> {
+    let events = reads::events(tx, to.saturating_add(1), cursor.block.number).await?;
+    let mut balances = load_balances(tx, cursor.owed, &events).await?;
     for event in events.iter().rev() {
-        pools.revert(event)?;
+        balances.revert(event)?;
     }
-    store_pools(tx, &pools).await?;
+    store_balances(tx, &balances).await?;
+    move_cursor(tx, to, balances.owed()).await?;
     let to = integer("block_number", to)?;
-    sqlx::query("UPDATE cursor SET block_number = ?").bind(to).execute(&mut *tx).await?;
     sqlx::query("DELETE FROM events WHERE block_number > ?").bind(to).execute(&mut *tx).await?;
     sqlx::query("DELETE FROM blocks WHERE number > ?").bind(to).execute(&mut *tx).await?;
     Ok(events.len() as u64)
 }
 
-async fn load_pools(tx: &mut SqliteConnection, events: &[Event]) -> Result<Pools, StoreError> {
-    let touched: BTreeSet<Address> = events
-        .iter()
-        .filter_map(|event| PoolChange::of(&event.change))
-        .map(PoolChange::account)
-        .collect();
-    let mut pools = Pools::default();
-    for account in touched {
-        let row = sqlx::query("SELECT balance FROM pools WHERE account = ?")
-            .bind(account.as_slice())
-            .fetch_optional(&mut *tx)
-            .await?;
-        let balance = row.map(|row| columns::money(&row, "balance")).transpose()?;
-        pools.load(account, balance.unwrap_or_default());
-    }
-    Ok(pools)
-}
-
-async fn store_pools(tx: &mut SqliteConnection, pools: &Pools) -> Result<(), StoreError> {
-    for (account, balance) in pools.iter() {
-        let query = if balance == MicroUsdc::ZERO {
-            sqlx::query("DELETE FROM pools WHERE account = ?").bind(account.to_vec())
-        } else {
-            sqlx::query(
-                "INSERT INTO pools (account, balance) VALUES (?, ?)
-                 ON CONFLICT (account) DO UPDATE SET balance = excluded.balance",
-            )
-            .bind(account.to_vec())
-            .bind(integer("balance", balance.get())?)
-        };
-        query.execute(&mut *tx).await?;
-    }
-    Ok(())
-}
-
-async fn insert_block(tx: &mut SqliteConnection, block: &Block) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO blocks (number, hash, timestamp) VALUES (?, ?, ?)")
-        .bind(integer("number", block.number)?)
-        .bind(block.hash.to_vec())
-        .bind(integer("timestamp", block.timestamp)?)
-        .execute(&mut *tx)
-        .await?;
-    Ok(())
-}
-
-async fn insert_event(tx: &mut SqliteConnection, event: &Event) -> Result<(), StoreError> {
-    let row = EventRow::of(&event.change)?;
-    row.bind(
-        sqlx::query(
-            "INSERT INTO events (block_number, log_index, tx_hash, kind, account, counterparty,
-                amount, allowance, session_id, to_amount, fee_amount, rate_per_second,
-                chargeable_seconds)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(integer("block_number", event.position.block)?)
-        .bind(i64::from(event.position.log_index))
-        .bind(event.tx_hash.to_vec()),
+/// Puts the cursor on the block `to`. What was safe or final above it is so no more.
+async fn move_cursor(
+    tx: &mut SqliteConnection,
+    to: u64,
+    owed: MicroUsdc,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE cursor SET block_number = ?1, safe_block = min(safe_block, ?1),
+            final_block = min(final_block, ?1), owed = ?2",
     )
+    .bind(integer("block_number", to)?)
+    .bind(integer("owed", owed.get())?)
     .execute(&mut *tx)
     .await?;
     Ok(())
+}
+
+/// The balances that `events` touch.
+async fn load_balances(
+    tx: &mut SqliteConnection,
+    owed: MicroUsdc,
+    events: &[Event],
+) -> Result<Balances, StoreError> {
+    let touched = events.iter().filter_map(|event| BalanceChange::of(&event.change));
+    load_holdings(tx, owed, touched.map(BalanceChange::holding).collect()).await
+}
+
+/// The balances of `holdings`.
+pub(super) async fn load_holdings(
+    tx: &mut SqliteConnection,
+    owed: MicroUsdc,
+    holdings: BTreeSet<Holding>,
+) -> Result<Balances, StoreError> {
+    let (mut pools, mut claimables) = (Vec::new(), Vec::new());
+    for holding in holdings {
+        match holding {
+            Holding::Pool(account) => pools.push(account),
+            Holding::Claimable(account) => claimables.push(account),
+        }
+    }
+    let mut balances = Balances::owing(owed);
+    for (account, balance) in bulk::POOLS.load(tx, &pools).await? {
+        balances.load(Holding::Pool(account), balance);
+    }
+    for (account, balance) in bulk::CLAIMABLES.load(tx, &claimables).await? {
+        balances.load(Holding::Claimable(account), balance);
+    }
+    Ok(balances)
+}
+
+pub(super) async fn store_balances(
+    tx: &mut SqliteConnection,
+    balances: &Balances,
+) -> Result<(), StoreError> {
+    let (mut pools, mut claimables) = (Vec::new(), Vec::new());
+    for (holding, balance) in balances.iter() {
+        match holding {
+            Holding::Pool(account) => pools.push((account, balance)),
+            Holding::Claimable(account) => claimables.push((account, balance)),
+        }
+    }
+    bulk::POOLS.store(tx, &pools).await?;
+    bulk::CLAIMABLES.store(tx, &claimables).await
+}
+
+const BLOCKS: Insert =
+    Insert { into: "INSERT INTO blocks (number, hash, timestamp)", columns: 3, then: "" };
+
+const EVENTS: Insert = Insert {
+    into: "INSERT INTO events (block_number, log_index, tx_hash, kind, account, counterparty,
+            amount, allowance, session_id, to_amount, fee_amount, rate_per_second,
+            chargeable_seconds)",
+    columns: 13,
+    then: "",
+};
+
+impl Row for Block {
+    fn bind<'q>(&self, query: Query<'q>) -> Result<Query<'q>, StoreError> {
+        Ok(query
+            .bind(integer("number", self.number)?)
+            .bind(self.hash.to_vec())
+            .bind(integer("timestamp", self.timestamp)?))
+    }
+}
+
+impl Row for Event {
+    fn bind<'q>(&self, query: Query<'q>) -> Result<Query<'q>, StoreError> {
+        let query = query
+            .bind(integer("block_number", self.position.block)?)
+            .bind(i64::from(self.position.log_index))
+            .bind(self.tx_hash.to_vec());
+        Ok(EventRow::of(&self.change)?.bind(query))
+    }
+
+    fn blame(&self, error: StoreError) -> StoreError {
+        error.at(self.position)
+    }
 }
 
 /// The columns of `events` that depend on the kind.
@@ -173,8 +220,6 @@ struct EventRow {
     rate_per_second: Option<[u8; 8]>,
     chargeable_seconds: Option<i64>,
 }
-
-type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, SqliteArguments>;
 
 impl EventRow {
     fn of(change: &Change) -> Result<Self, StoreError> {
@@ -204,6 +249,18 @@ impl EventRow {
                 rate_per_second: Some(settlement.rate_per_second.get().to_be_bytes()),
                 chargeable_seconds: Some(i64::from(settlement.chargeable_seconds)),
                 allowance: None,
+            },
+            Change::PayoutHeld { account, amount } => Self {
+                kind: kind::PAYOUT_HELD,
+                account: *account,
+                amount: money("amount", *amount)?,
+                ..Self::default()
+            },
+            Change::Claimed { account, amount } => Self {
+                kind: kind::CLAIMED,
+                account: *account,
+                amount: money("amount", *amount)?,
+                ..Self::default()
             },
             Change::Approval { owner, allowance } => Self {
                 kind: kind::APPROVAL,

@@ -1,8 +1,12 @@
 //! The SQLite store: one file in WAL mode, one connection that writes, others that only read and
 //! never wait for it.
 
+mod audit_reads;
+mod bulk;
 mod columns;
 mod ledger;
+mod lock;
+mod maintenance;
 mod open;
 mod reads;
 mod registry;
@@ -11,13 +15,16 @@ mod registry;
 mod tests;
 
 use super::{
-    ApiKey, Batch, Cursor, NewApiKey, NewSession, NewWorkspace, SessionRecord, Store, StoreError,
-    Wallet, WalletEvent, Workspace,
+    AccountBalances, ApiKey, Batch, Cursor, Heights, NewApiKey, NewSession, NewWorkspace,
+    SessionRecord, Store, StoreError, Wallet, WalletEvent, Workspace,
 };
-use crate::ledger::{Block, EventId};
+use crate::ledger::{Block, Event, EventId, Position};
 use alloy::primitives::Address;
-use luxxon_bindings::SessionId;
+use lock::Lock;
+use luxxon_bindings::{MicroUsdc, SessionId};
+pub use maintenance::Rebuilt;
 use sqlx::SqlitePool;
+use std::sync::{Arc, Mutex};
 
 /// The store in one SQLite file. Clones share its connections.
 #[derive(Clone, Debug)]
@@ -27,6 +34,8 @@ pub struct SqliteStore {
     writer: SqlitePool,
     /// Connections opened read-only.
     readers: SqlitePool,
+    /// Where this process is the one that moves the ledger.
+    lock: Arc<Mutex<Option<Lock>>>,
 }
 
 impl Store for SqliteStore {
@@ -38,15 +47,16 @@ impl Store for SqliteStore {
         reads::block(&mut *self.readers.acquire().await?, number).await
     }
 
-    async fn commit(&self, after: Block, batch: Batch) -> Result<(), StoreError> {
+    async fn commit(&self, after: Block, batch: Batch) -> Result<Cursor, StoreError> {
         let mut tx = self.write().await?;
-        ledger::commit(&mut tx, after, &batch).await?;
-        Ok(tx.commit().await?)
+        let cursor = ledger::commit(&mut tx, after, &batch).await?;
+        tx.commit().await?;
+        Ok(cursor)
     }
 
-    async fn finalize(&self, final_block: u64) -> Result<(), StoreError> {
+    async fn set_heights(&self, heights: Heights) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        ledger::finalize(&mut tx, final_block).await?;
+        ledger::set_heights(&mut tx, heights).await?;
         Ok(tx.commit().await?)
     }
 
@@ -55,6 +65,53 @@ impl Store for SqliteStore {
         let events = ledger::rollback(&mut tx, to).await?;
         tx.commit().await?;
         Ok(events)
+    }
+
+    async fn events(&self, from: u64, to: u64) -> Result<Vec<Event>, StoreError> {
+        reads::events(&mut *self.readers.acquire().await?, from, to).await
+    }
+
+    async fn owed_at(&self, number: u64) -> Result<MicroUsdc, StoreError> {
+        let mut tx = self.readers.begin().await?;
+        Ok(audit_reads::balances_at(&mut tx, number, &[]).await?.1)
+    }
+
+    async fn balances_at(
+        &self,
+        number: u64,
+        accounts: &[Address],
+    ) -> Result<(Vec<AccountBalances>, MicroUsdc), StoreError> {
+        let mut tx = self.readers.begin().await?;
+        audit_reads::balances_at(&mut tx, number, accounts).await
+    }
+
+    async fn accounts_touched(
+        &self,
+        from: u64,
+        to: u64,
+        limit: u32,
+    ) -> Result<Vec<Address>, StoreError> {
+        let mut connection = self.readers.acquire().await?;
+        audit_reads::accounts_touched(&mut connection, from, to, limit).await
+    }
+
+    async fn accounts_after(
+        &self,
+        after: Option<Address>,
+        limit: u32,
+    ) -> Result<Vec<Address>, StoreError> {
+        let mut connection = self.readers.acquire().await?;
+        audit_reads::accounts_after(&mut connection, after, limit).await
+    }
+
+    async fn sessions_after(
+        &self,
+        after: Position,
+        to: u64,
+        limit: u32,
+    ) -> Result<Vec<(Position, SessionId)>, StoreError> {
+        let mut connection = self.readers.acquire().await?;
+        audit_reads::sessions_after(&mut connection, after, to, limit).await
     }
 
     async fn wallet(&self, account: Address) -> Result<Wallet, StoreError> {

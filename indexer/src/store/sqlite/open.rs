@@ -1,6 +1,6 @@
 //! Opening a database: what is there is looked at before anything is written.
 
-use super::{SqliteStore, columns, columns::integer};
+use super::{SqliteStore, columns, columns::integer, lock::Lock};
 use crate::{
     ledger::{Block, Deployment},
     store::{Pins, StoreError},
@@ -10,7 +10,11 @@ use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use std::{path::Path, sync::LazyLock, time::Duration};
+use std::{
+    path::Path,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+    time::Duration,
+};
 
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
     let migration = |version, name: &'static str, sql: &'static str| {
@@ -48,9 +52,13 @@ impl SqliteStore {
 
     /// Opens the file at `path`, makes or updates its schema, and pins it to `pins`.
     ///
+    /// The ledger is this process's alone to move until the last clone of the store is gone: another
+    /// that has it is a [`StoreError::InUse`].
+    ///
     /// `first` is where a new ledger begins: a final block before the deployment.
     pub async fn open(path: &Path, pins: &Pins, first: Block) -> Result<Self, StoreError> {
         Self::check(path, pins).await?;
+        let lock = Lock::take(path)?;
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .connect_with(read_write(path).create_if_missing(true))
@@ -61,11 +69,23 @@ impl SqliteStore {
             })?;
         MIGRATIONS.run(&writer).await?;
         pin(&writer, path, pins, first).await?;
-        Self::with_writer(path, writer).await
+        Self::with_writer(path, writer, Some(lock)).await
     }
 
-    /// Opens a database that a daemon has already made, to enter workspaces, keys and sessions.
+    /// Opens a database that a daemon has already made, to read it, or to enter workspaces, keys and
+    /// sessions. A daemon may be running.
     pub async fn open_existing(path: &Path) -> Result<Self, StoreError> {
+        Self::open_made(path, None).await
+    }
+
+    /// Opens a database that a daemon has already made, for this process alone to move the ledger:
+    /// another that has it is a [`StoreError::InUse`].
+    pub async fn open_alone(path: &Path) -> Result<Self, StoreError> {
+        let lock = path.exists().then(|| Lock::take(path)).transpose()?;
+        Self::open_made(path, lock).await
+    }
+
+    async fn open_made(path: &Path, lock: Option<Lock>) -> Result<Self, StoreError> {
         let unfit = |reason: &str| StoreError::ForeignFile {
             path: path.to_owned(),
             reason: reason.to_owned(),
@@ -85,22 +105,28 @@ impl SqliteStore {
         }
         let writer =
             SqlitePoolOptions::new().max_connections(1).connect_with(read_write(path)).await?;
-        Self::with_writer(path, writer).await
+        Self::with_writer(path, writer, lock).await
     }
 
-    /// Closes every connection and folds the write-ahead log into the file.
+    /// Closes every connection, folds the write-ahead log into the file, and leaves the ledger to
+    /// others.
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
-    async fn with_writer(path: &Path, writer: SqlitePool) -> Result<Self, StoreError> {
+    async fn with_writer(
+        path: &Path,
+        writer: SqlitePool,
+        lock: Option<Lock>,
+    ) -> Result<Self, StoreError> {
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(READER_TIMEOUT)
             .connect_with(read_only(path))
             .await?;
-        Ok(Self { writer, readers })
+        Ok(Self { writer, readers, lock: Arc::new(Mutex::new(lock)) })
     }
 }
 
@@ -249,7 +275,7 @@ async fn pin(
         .bind(integer("timestamp", first.timestamp)?)
         .execute(&mut *tx)
         .await?;
-    sqlx::query("INSERT INTO cursor (id, block_number, final_block) VALUES (1, ?1, ?1)")
+    sqlx::query("INSERT INTO cursor (id, block_number, safe_block, final_block, owed) VALUES (1, ?1, ?1, ?1, 0)")
         .bind(number)
         .execute(&mut *tx)
         .await?;

@@ -15,13 +15,18 @@ use uuid::Uuid;
 
 pub(super) async fn cursor(connection: &mut SqliteConnection) -> Result<Cursor, StoreError> {
     let row = sqlx::query(
-        "SELECT number, hash, timestamp, final_block
+        "SELECT number, hash, timestamp, safe_block, final_block, owed
          FROM cursor JOIN blocks ON number = block_number",
     )
     .fetch_optional(connection)
     .await?
     .ok_or_else(|| StoreError::Damaged("it has no cursor".to_owned()))?;
-    Ok(Cursor { block: block_of(&row)?, final_block: number(&row, "final_block")? })
+    Ok(Cursor {
+        block: block_of(&row)?,
+        safe_block: number(&row, "safe_block")?,
+        final_block: number(&row, "final_block")?,
+        owed: money(&row, "owed")?,
+    })
 }
 
 pub(super) async fn block(
@@ -75,7 +80,7 @@ pub(super) async fn wallet_events(
          FROM (
             SELECT * FROM (
                 SELECT 0 AS side, block_number, log_index FROM events
-                WHERE account = ?1 AND (block_number, log_index) < (?2, ?3)
+                WHERE account = ?1 AND (block_number, log_index) < (?2, ?3) AND kind <= 4
                 ORDER BY block_number DESC, log_index DESC LIMIT ?5)
             UNION ALL
             SELECT * FROM (
@@ -114,20 +119,24 @@ pub(super) async fn settled(
     row.map(|row| Ok((event_of(&row)?, block_of(&row)?))).transpose()
 }
 
-/// The events of every block above `number`, ascending.
-pub(super) async fn events_above(
+/// The events of the blocks `from` to `to`, both included, ascending.
+pub(super) async fn events(
     connection: &mut SqliteConnection,
-    number: u64,
+    from: u64,
+    to: u64,
 ) -> Result<Vec<Event>, StoreError> {
-    let rows =
-        sqlx::query("SELECT * FROM events WHERE block_number > ? ORDER BY block_number, log_index")
-            .bind(integer("number", number)?)
-            .fetch_all(connection)
-            .await?;
+    let rows = sqlx::query(
+        "SELECT * FROM events WHERE block_number BETWEEN ? AND ?
+         ORDER BY block_number, log_index",
+    )
+    .bind(integer("number", from)?)
+    .bind(integer("number", to)?)
+    .fetch_all(connection)
+    .await?;
     rows.iter().map(event_of).collect()
 }
 
-fn block_of(row: &SqliteRow) -> Result<Block, StoreError> {
+pub(super) fn block_of(row: &SqliteRow) -> Result<Block, StoreError> {
     Ok(Block {
         number: number(row, "number")?,
         hash: hash(row, "hash")?,
@@ -147,7 +156,7 @@ fn wallet_event_of(row: &SqliteRow) -> Result<WalletEvent, StoreError> {
     Ok(WalletEvent { event: event_of(row)?, side, block: block_of(row)?, session })
 }
 
-fn event_of(row: &SqliteRow) -> Result<Event, StoreError> {
+pub(super) fn event_of(row: &SqliteRow) -> Result<Event, StoreError> {
     let account = address(row, "account")?;
     let change = match row.try_get::<i64, _>("kind")? {
         kind::DEPOSIT => Change::Deposit {
@@ -157,6 +166,8 @@ fn event_of(row: &SqliteRow) -> Result<Event, StoreError> {
         },
         kind::WITHDRAWAL => Change::Withdrawal { account, amount: money(row, "amount")? },
         kind::SETTLE => Change::Settle(settlement_of(row, account, money(row, "amount")?)?),
+        kind::PAYOUT_HELD => Change::PayoutHeld { account, amount: money(row, "amount")? },
+        kind::CLAIMED => Change::Claimed { account, amount: money(row, "amount")? },
         kind::APPROVAL => Change::Approval { owner: account, allowance: word(row, "allowance")? },
         other => return Err(StoreError::Damaged(format!("an event of kind {other}"))),
     };

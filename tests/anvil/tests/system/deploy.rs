@@ -8,7 +8,7 @@ use alloy::{
 };
 use eyre::{Result, eyre};
 use luxxon_bindings::settlement::LuxxonSettlement;
-use luxxon_indexer::chain::{Node, identify};
+use luxxon_indexer::chain::{Providers, identify};
 use luxxon_script::{
     chain::GAS_PRICE_ORACLE,
     contract::{Deployment, FACTORY},
@@ -378,7 +378,7 @@ async fn the_recorded_block_is_the_one_the_indexer_starts_from() -> Result<()> {
     let report = operator.run(sender, &["deploy", "--yes", "--json"]).await?.json()?;
     operator.rpc("anvil_mine", json!([3])).await?;
     let block = report["record"]["block"].as_u64().ok_or_else(|| eyre!("no block"))?;
-    let node = Node::new(operator.rpc_url().parse()?)?;
+    let node = Providers::at(operator.rpc_url().parse()?)?;
     let settlement = address(&report["record"]["address"])?;
     assert!(identify(&node, 31337, settlement, block).await.is_ok());
     assert!(identify(&node, 31337, settlement, block - 1).await.is_err());

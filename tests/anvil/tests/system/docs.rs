@@ -39,7 +39,9 @@ fn every_flag_and_variable_that_is_documented_exists_and_the_other_way_round() -
     for command in ["deploy", "devnet", "roles", "verify"] {
         help += &output_of(&program("luxxon"), &[command, "--help"])?;
     }
-    help += &output_of(&program("luxxon-indexer"), &["run", "--help"])?;
+    for command in ["run", "sync", "audit", "repair", "rebuild", "backup", "export", "check"] {
+        help += &output_of(&program("luxxon-indexer"), &[command, "--help"])?;
+    }
 
     let is_flag = |c: char| c.is_ascii_lowercase() || c == '-';
     let offered = words(&help, "--", is_flag);

@@ -6,6 +6,8 @@ mod deploy;
 mod deploy_refusals;
 mod devnet;
 mod docs;
+mod faults;
+mod proxy;
 mod reorg;
 mod roles;
 mod startup;

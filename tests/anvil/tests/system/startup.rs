@@ -1,5 +1,5 @@
 use eyre::{Result, eyre};
-use luxxon_indexer::chain::{Node, identify};
+use luxxon_indexer::chain::{Providers, identify};
 use luxxon_script::devnet::IndexerOptions;
 use luxxon_tests::World;
 use std::{path::Path, process::Stdio, time::Duration};
@@ -155,7 +155,7 @@ async fn newer_schema(db: &Path) -> Result<()> {
 #[tokio::test]
 async fn a_new_ledger_begins_with_a_final_block_before_the_deployment() -> Result<()> {
     let world = World::start().await?;
-    let node = Node::new(world.rpc_url().parse()?)?;
+    let node = Providers::at(world.rpc_url().parse()?)?;
     let settlement = *world.contracts.settlement.address();
     let deploy_block = world.contracts.deploy_block;
     let young = identify(&node, 31337, settlement, deploy_block).await?;

@@ -1,10 +1,10 @@
 use super::dump;
 use crate::{
     ledger::{Block, Change, Event, Settlement, Side},
-    store::{Batch, Cursor, SqliteStore, Store, StoreError, Wallet, WalletEvent},
+    store::{Batch, Heights, SqliteStore, Store, StoreError, Wallet, WalletEvent},
     testing::{
-        CONSUMER, OPERATOR, STRANGER, approval, block, db_path, deposit, event, first, forked,
-        new_store, one_block, pins, settle, take, withdrawal,
+        CONSUMER, OPERATOR, STRANGER, approval, block, cursor, db_path, deposit, event, first,
+        forked, new_store, one_block, settle, take, withdrawal,
     },
 };
 use alloy::primitives::U256;
@@ -23,7 +23,7 @@ async fn balance(store: &SqliteStore, account: alloy::primitives::Address) -> u6
 #[tokio::test]
 async fn a_new_database_begins_at_the_block_before_the_deployment() {
     let (_directory, store) = new_store().await;
-    let begin = Cursor { block: first(), final_block: 99 };
+    let begin = cursor(first(), 99, 0);
     assert_eq!(store.cursor().await.unwrap(), begin);
     assert_eq!(store.block(99).await.unwrap(), Some(first()));
     assert_eq!(store.block(100).await.unwrap(), None);
@@ -41,10 +41,10 @@ async fn a_commit_moves_cursor_rows_and_pools_together() {
         event(103, 7, withdrawal(CONSUMER, 1_000)),
     ];
     let blocks = vec![block(101), block(103), block(105)];
-    store.commit(first(), Batch { blocks, events, final_block: 0 }).await.unwrap();
+    store.commit(first(), Batch { blocks, events, heights: Heights::default() }).await.unwrap();
 
-    let cursor = Cursor { block: block(105), final_block: 99 };
-    assert_eq!(store.cursor().await.unwrap(), cursor);
+    let there = cursor(block(105), 99, 4_000);
+    assert_eq!(store.cursor().await.unwrap(), there);
     let wallet = Wallet { balance: MicroUsdc::new(4_000), at: block(105) };
     assert_eq!(store.wallet(CONSUMER).await.unwrap(), wallet);
     assert_eq!(balance(&store, OPERATOR).await, 0, "an operator is paid outside the pools");
@@ -136,7 +136,7 @@ async fn the_same_batch_twice_counts_once() {
 #[tokio::test]
 async fn of_two_indexers_on_one_file_the_slower_one_is_refused() {
     let (directory, store) = new_store().await;
-    let other = SqliteStore::open(&db_path(&directory), &pins(), first()).await.unwrap();
+    let other = SqliteStore::open_existing(&db_path(&directory)).await.unwrap();
     let batch = one_block(block(100), [deposit(CONSUMER, 5)]);
     store.commit(first(), batch.clone()).await.unwrap();
     let slower = other.commit(first(), batch).await.unwrap_err();
@@ -164,7 +164,7 @@ impl Refusal {
             error => error,
         };
         match (self, error) {
-            (Self::Pools, StoreError::Pool(_))
+            (Self::Pools, StoreError::Balance(_))
             | (Self::NotABatch, StoreError::NotABatch { after: 100 }) => true,
             (Self::Constraint(words), StoreError::Database(error)) => {
                 error.to_string().contains(words)

@@ -3,6 +3,7 @@ use crate::{
     store::{Store, StoreError, Wallet, sqlite::ledger},
     testing::{
         CONSUMER, OPERATOR, block, db_path, deposit, first, new_store, one_block, settle, take,
+        up_to,
     },
 };
 use luxxon_bindings::{MicroUsdc, SessionId};
@@ -132,14 +133,14 @@ async fn writing_that_is_cut_off_anywhere_is_done_wholly_or_not_at_all() {
     for polls in 0.. {
         let ended = cut_off(polls, store.rollback(99)).await;
         // The next writer waits for what is left of the one before.
-        store.finalize(0).await.unwrap();
+        store.set_heights(up_to(0)).await.unwrap();
         let found = dump(&store).await;
         assert!(found == empty || (found == full && ended.is_none()), "rollback, {polls} polls");
         if found == full {
             assert_eq!(store.rollback(99).await.unwrap(), 2);
         }
         let committed = cut_off(polls, store.commit(first(), batch.clone())).await;
-        store.finalize(0).await.unwrap();
+        store.set_heights(up_to(0)).await.unwrap();
         let found = dump(&store).await;
         assert!(found == full || (found == empty && committed.is_none()), "commit, {polls} polls");
         if found == empty {

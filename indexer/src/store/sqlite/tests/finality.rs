@@ -1,7 +1,9 @@
 use super::dump;
 use crate::{
-    store::{Batch, Cursor, SqliteStore, Store},
-    testing::{CONSUMER, approval, block, deposit, event, first, forked, new_store, take},
+    store::{Batch, SqliteStore, Store},
+    testing::{
+        CONSUMER, approval, block, cursor, deposit, event, first, forked, new_store, take, up_to,
+    },
 };
 use alloy::primitives::U256;
 
@@ -31,9 +33,9 @@ async fn store_at_110() -> (tempfile::TempDir, SqliteStore) {
 async fn below_the_final_height_only_blocks_with_events_are_kept() {
     let (_directory, store) = store_at_110().await;
     assert_eq!(kept(&store).await, (99..=110).collect::<Vec<_>>());
-    store.finalize(105).await.unwrap();
+    store.set_heights(up_to(105)).await.unwrap();
     assert_eq!(kept(&store).await, [102, 105, 106, 107, 108, 109, 110]);
-    store.finalize(109).await.unwrap();
+    store.set_heights(up_to(109)).await.unwrap();
     assert_eq!(kept(&store).await, [102, 107, 109, 110]);
     assert_eq!(dump(&store).await["events"].len(), 2);
 }
@@ -42,9 +44,9 @@ async fn below_the_final_height_only_blocks_with_events_are_kept() {
 async fn finality_in_one_step_keeps_the_same_blocks_as_in_many() {
     let (_directory, one) = store_at_110().await;
     let (_other_directory, many) = store_at_110().await;
-    one.finalize(109).await.unwrap();
+    one.set_heights(up_to(109)).await.unwrap();
     for number in [99, 100, 102, 103, 107, 108, 109] {
-        many.finalize(number).await.unwrap();
+        many.set_heights(up_to(number)).await.unwrap();
     }
     assert_eq!(dump(&one).await, dump(&many).await);
 }
@@ -52,10 +54,10 @@ async fn finality_in_one_step_keeps_the_same_blocks_as_in_many() {
 #[tokio::test]
 async fn the_final_height_never_falls_and_saying_it_again_changes_nothing() {
     let (_directory, store) = store_at_110().await;
-    store.finalize(105).await.unwrap();
+    store.set_heights(up_to(105)).await.unwrap();
     let before = dump(&store).await;
     for number in [105, 104, 102, 99, 0] {
-        store.finalize(number).await.unwrap();
+        store.set_heights(up_to(number)).await.unwrap();
         assert_eq!(dump(&store).await, before, "{number}");
     }
 }
@@ -63,9 +65,9 @@ async fn the_final_height_never_falls_and_saying_it_again_changes_nothing() {
 #[tokio::test]
 async fn the_final_height_stops_at_the_cursor() {
     let (_directory, store) = store_at_110().await;
-    store.finalize(u64::MAX).await.unwrap();
-    let cursor = Cursor { block: block(110), final_block: 110 };
-    assert_eq!(store.cursor().await.unwrap(), cursor);
+    store.set_heights(up_to(u64::MAX)).await.unwrap();
+    let there = cursor(block(110), 110, 1);
+    assert_eq!(store.cursor().await.unwrap(), there);
     assert_eq!(kept(&store).await, [102, 107, 110]);
 }
 
@@ -73,10 +75,13 @@ async fn the_final_height_stops_at_the_cursor() {
 async fn a_commit_raises_the_final_height_as_finalize_does() {
     let (_directory, committed) = store_at_110().await;
     let (_other_directory, finalized) = store_at_110().await;
-    let batch = |final_block| Batch { blocks: vec![block(111)], events: Vec::new(), final_block };
+    let batch = |final_block| {
+        let heights = up_to(final_block);
+        Batch { blocks: vec![block(111)], events: Vec::new(), heights }
+    };
     committed.commit(block(110), batch(108)).await.unwrap();
     finalized.commit(block(110), batch(0)).await.unwrap();
-    finalized.finalize(108).await.unwrap();
+    finalized.set_heights(up_to(108)).await.unwrap();
     assert_eq!(dump(&committed).await, dump(&finalized).await);
 
     committed.commit(block(111), Batch { blocks: vec![block(112)], ..batch(90) }).await.unwrap();
@@ -86,25 +91,25 @@ async fn a_commit_raises_the_final_height_as_finalize_does() {
 #[tokio::test]
 async fn a_final_range_keeps_what_the_same_blocks_one_by_one_would() {
     let (_directory, one_by_one) = store_at_110().await;
-    one_by_one.finalize(110).await.unwrap();
+    one_by_one.set_heights(up_to(110)).await.unwrap();
 
     let (_other_directory, by_range) = new_store().await;
     let events =
         vec![event(102, 0, deposit(CONSUMER, 1)), event(107, 0, approval(CONSUMER, U256::MAX))];
     let blocks = vec![block(102), block(107), block(110)];
     // The chain's final height is usually far above the range.
-    by_range.commit(first(), Batch { blocks, events, final_block: 5_000 }).await.unwrap();
+    by_range.commit(first(), Batch { blocks, events, heights: up_to(5_000) }).await.unwrap();
     assert_eq!(dump(&one_by_one).await, dump(&by_range).await);
 }
 
 #[tokio::test]
 async fn the_final_height_stays_when_blocks_above_it_are_replaced() {
     let (_directory, store) = store_at_110().await;
-    store.finalize(106).await.unwrap();
+    store.set_heights(up_to(106)).await.unwrap();
     store.rollback(106).await.unwrap();
-    assert_eq!(store.cursor().await.unwrap(), Cursor { block: block(106), final_block: 106 });
+    assert_eq!(store.cursor().await.unwrap(), cursor(block(106), 106, 1));
     take(&store, forked(107, 1), []).await;
-    store.finalize(107).await.unwrap();
+    store.set_heights(up_to(107)).await.unwrap();
     assert_eq!(kept(&store).await, [102, 107]);
     assert_eq!(store.block(107).await.unwrap(), Some(forked(107, 1)));
 }

@@ -4,9 +4,10 @@ use super::dump;
 use crate::{
     ledger::{Block, Change, Event},
     store::{Batch, SqliteStore, Store, StoreError, sqlite::ledger},
-    testing::{approval, deposit, event, first, forked, new_store, settle, withdrawal},
+    testing::{approval, deposit, event, first, forked, new_store, settle, up_to, withdrawal},
 };
 use alloy::primitives::{Address, U256};
+use luxxon_bindings::MicroUsdc;
 use proptest::{prelude::*, test_runner::RngSeed};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -28,6 +29,15 @@ enum Wish {
         session: u8,
         from: u8,
         to: u8,
+        part: u64,
+    },
+    Hold {
+        account: u8,
+        amount: u64,
+    },
+    /// In hundredths of what is held.
+    Claim {
+        account: u8,
         part: u64,
     },
     Approve {
@@ -62,6 +72,9 @@ fn wishes() -> impl Strategy<Value = Wish> {
             .prop_map(|(account, part)| Wish::Withdraw { account, part }),
         3 => (0..6u8, account.clone(), account.clone(), 0..=100u64)
             .prop_map(|(session, from, to, part)| Wish::Settle { session, from, to, part }),
+        1 => (account.clone(), 0..1_000u64)
+            .prop_map(|(account, amount)| Wish::Hold { account, amount }),
+        1 => (account.clone(), 0..=100u64).prop_map(|(account, part)| Wish::Claim { account, part }),
         1 => (account, any::<u64>())
             .prop_map(|(account, allowance)| Wish::Approve { account, allowance }),
     ]
@@ -109,8 +122,9 @@ impl Chain {
         self.blocks.iter().flat_map(|(_, events)| events)
     }
 
-    fn balances(&self) -> BTreeMap<Address, u64> {
-        let mut balances = BTreeMap::new();
+    /// What each account's pool holds, and what is held for it.
+    fn balances(&self) -> (BTreeMap<Address, u64>, BTreeMap<Address, u64>) {
+        let (mut balances, mut held) = (BTreeMap::new(), BTreeMap::new());
         for event in self.events() {
             match &event.change {
                 Change::Deposit { account, amount, .. } => {
@@ -123,18 +137,26 @@ impl Chain {
                     *balances.get_mut(&paid.from).unwrap() -=
                         paid.to_amount.get() + paid.fee_amount.get();
                 }
+                Change::PayoutHeld { account, amount } => {
+                    *held.entry(*account).or_default() += amount.get();
+                }
+                Change::Claimed { account, amount } => {
+                    *held.get_mut(account).unwrap() -= amount.get();
+                }
                 Change::Approval { .. } => {}
             }
         }
-        balances
+        (balances, held)
     }
 
     /// What the contract would let happen now, if it would let anything.
     fn grant(&self, wish: &Wish) -> Option<Change> {
-        let part_of = |number, part| {
-            let pool = self.balances().get(&account(number)).copied().unwrap_or_default();
-            Some(pool * part / 100).filter(|amount| *amount > 0)
+        let (pools, held) = self.balances();
+        let share = |of: &BTreeMap<Address, u64>, number, part| {
+            let balance = of.get(&account(number)).copied().unwrap_or_default();
+            Some(balance * part / 100).filter(|amount| *amount > 0)
         };
+        let part_of = |number, part| share(&pools, number, part);
         match *wish {
             Wish::Deposit { account: to, amount } => {
                 (amount > 0).then(|| deposit(account(to), amount))
@@ -149,6 +171,13 @@ impl Chain {
                 let change = settle(session, account(from), account(to), rest, fee);
                 (!self.is_settled(&change)).then_some(change)
             }
+            Wish::Hold { account: to, amount } => (amount > 0).then(|| Change::PayoutHeld {
+                account: account(to),
+                amount: MicroUsdc::new(amount),
+            }),
+            Wish::Claim { account: by, part } => share(&held, by, part).map(|amount| {
+                Change::Claimed { account: account(by), amount: MicroUsdc::new(amount) }
+            }),
             Wish::Approve { account: owner, allowance } => {
                 Some(approval(account(owner), U256::from(allowance) << 192))
             }
@@ -199,7 +228,7 @@ impl Chain {
                 .map(|(block, _)| *block)
                 .collect(),
             events: above().flat_map(|(_, events)| events.clone()).collect(),
-            final_block: self.final_block,
+            heights: up_to(self.final_block),
         }
     }
 }
@@ -246,7 +275,7 @@ impl Run {
                 let impossible = withdrawal(account(0), u64::from(u32::MAX));
                 batch.events.push(event(ahead.head().number, 99, impossible));
                 let error = self.store.commit(after, batch).await.unwrap_err();
-                assert!(matches!(error, StoreError::Pool(_)), "{error}");
+                assert!(matches!(error, StoreError::Balance(_)), "{error}");
             }
             Move::Rollback { depth } => {
                 let to = (self.chain.head().number - depth).max(self.chain.final_block);
@@ -258,7 +287,7 @@ impl Run {
             Move::Finalize { lag } => {
                 let height = self.chain.head().number - lag;
                 self.chain.finalize(height);
-                self.store.finalize(height).await.unwrap();
+                self.store.set_heights(up_to(height)).await.unwrap();
             }
         }
     }
@@ -270,11 +299,26 @@ impl Run {
             clean.commit(first(), batch).await.unwrap();
         }
         prop_assert_eq!(dump(&self.store).await, dump(&clean).await);
-        let balances = self.chain.balances();
+        let (balances, held) = self.chain.balances();
+        let owed = balances.values().chain(held.values()).sum::<u64>();
+        prop_assert_eq!(self.store.cursor().await.unwrap().owed.get(), owed);
+        self.check_owed_below().await?;
         for account in (0..3).map(account) {
             let wallet = self.store.wallet(account).await.unwrap();
             let expected = balances.get(&account).copied().unwrap_or_default();
             prop_assert_eq!((wallet.balance.get(), wallet.at), (expected, self.chain.head()));
+        }
+        Ok(())
+    }
+
+    /// What is owed at every height that can still be asked for is what the events up to it make.
+    async fn check_owed_below(&self) -> Result<(), TestCaseError> {
+        for height in self.chain.final_block..=self.chain.head().number {
+            let mut then = self.chain.clone();
+            then.blocks.retain(|(block, _)| block.number <= height);
+            let (balances, held) = then.balances();
+            let owed = balances.values().chain(held.values()).sum::<u64>();
+            prop_assert_eq!(self.store.owed_at(height).await.unwrap().get(), owed);
         }
         Ok(())
     }

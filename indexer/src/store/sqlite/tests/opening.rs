@@ -182,8 +182,23 @@ async fn looking_at_a_database_of_ours_leaves_no_files_beside_it() {
     store.close().await;
     let before = contents(&directory);
     SqliteStore::check(&db_path(&directory), &pins()).await.unwrap();
-    assert_eq!(names(&directory), ["ledger.db"]);
+    assert_eq!(names(&directory), ["ledger.db", "ledger.db.lock"]);
     assert!(contents(&directory) == before);
+}
+
+#[tokio::test]
+async fn one_process_moves_a_ledger_until_it_closes_it_and_shells_may_enter_keys_meanwhile() {
+    let (directory, store) = new_store().await;
+    let path = db_path(&directory);
+    let open = async || SqliteStore::open(&path, &pins(), first()).await;
+    let error = open().await.unwrap_err();
+    let holder = format!("process {}", std::process::id());
+    assert!(error.to_string().contains(&holder), "{error}");
+    assert!(matches!(error, StoreError::InUse { .. }) && !error.is_retryable());
+    let shell = SqliteStore::open_existing(&path).await.unwrap();
+    workspace(&shell, "harbour", CONSUMER).await;
+    store.close().await;
+    open().await.unwrap();
 }
 
 #[tokio::test]
@@ -231,9 +246,13 @@ async fn data_is_entered_beside_a_running_daemon() {
 async fn a_closed_store_is_one_file() {
     let (directory, store) = new_store().await;
     take(&store, block(100), [deposit(CONSUMER, 5)]).await;
-    assert_eq!(names(&directory), ["ledger.db", "ledger.db-shm", "ledger.db-wal"]);
+    assert_eq!(
+        names(&directory),
+        ["ledger.db", "ledger.db-shm", "ledger.db-wal", "ledger.db.lock"]
+    );
     store.close().await;
-    assert_eq!(names(&directory), ["ledger.db"]);
+    // But for the lock, which is only a place for the system's: it is empty of data.
+    assert_eq!(names(&directory), ["ledger.db", "ledger.db.lock"]);
 }
 
 /// What a kill leaves is the files as they are, with no one to close them.

@@ -1,9 +1,9 @@
 use super::dump;
 use crate::{
-    store::{Batch, Cursor, SqliteStore, Store, StoreError},
+    store::{Batch, Heights, SqliteStore, Store, StoreError},
     testing::{
-        CONSUMER, OPERATOR, STRANGER, approval, block, deposit, event, first, forked, new_store,
-        settle, take, terms, withdrawal, workspace,
+        CONSUMER, OPERATOR, STRANGER, approval, block, cursor, deposit, event, first, forked,
+        new_store, settle, take, terms, up_to, withdrawal, workspace,
     },
 };
 use alloy::primitives::U256;
@@ -49,7 +49,7 @@ async fn a_rollback_goes_through_the_middle_of_a_range() {
         event(105, 0, withdrawal(CONSUMER, 6)),
     ];
     let blocks = vec![block(101), block(103), block(105)];
-    store.commit(first(), Batch { blocks, events, final_block: 0 }).await.unwrap();
+    store.commit(first(), Batch { blocks, events, heights: Heights::default() }).await.unwrap();
     assert_eq!(store.rollback(103).await.unwrap(), 1);
     assert_eq!(store.wallet(CONSUMER).await.unwrap().balance.get(), 6);
     assert_eq!(store.cursor().await.unwrap().block, block(103));
@@ -95,19 +95,19 @@ async fn a_rollback_below_the_final_height_is_refused_even_to_a_kept_block() {
     take(&store, block(100), [deposit(CONSUMER, 1)]).await;
     take(&store, block(101), [deposit(CONSUMER, 1)]).await;
     take(&store, block(102), []).await;
-    store.finalize(101).await.unwrap();
+    store.set_heights(up_to(101)).await.unwrap();
     assert_eq!(store.block(100).await.unwrap(), Some(block(100)));
     for to in [100, 99, 0] {
         refused(&store, to).await;
     }
     assert_eq!(store.rollback(101).await.unwrap(), 0);
-    assert_eq!(store.cursor().await.unwrap(), Cursor { block: block(101), final_block: 101 });
+    assert_eq!(store.cursor().await.unwrap(), cursor(block(101), 101, 2));
 }
 
 #[tokio::test]
 async fn a_rollback_to_a_block_that_is_not_kept_is_refused() {
     let (_directory, store) = new_store().await;
-    let batch = Batch { blocks: vec![block(103)], events: Vec::new(), final_block: 0 };
+    let batch = Batch { blocks: vec![block(103)], events: Vec::new(), heights: Heights::default() };
     store.commit(first(), batch).await.unwrap();
     for to in [100, 102, 104, i64::MAX.cast_unsigned()] {
         refused(&store, to).await;

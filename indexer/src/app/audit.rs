@@ -1,0 +1,80 @@
+use super::progress::Progress;
+use crate::{
+    audit::{Auditor, Compared, Difference, Outcome},
+    chain::identify,
+    config::Config,
+    store::SqliteStore,
+};
+use eyre::{Result, bail};
+use serde_json::json;
+use std::io::{Write, stdout};
+
+/// Compares everything with the contract, and says what differs.
+pub(super) async fn audit(config: Config, as_json: bool) -> Result<()> {
+    let providers = config.providers()?;
+    let pins =
+        identify(&providers, config.chain_id, config.settlement, config.deploy_block).await?.pins;
+    SqliteStore::check(&config.db, &pins).await?;
+    let store = SqliteStore::open_existing(&config.db).await?;
+    let auditor = Auditor::new(providers, store.clone(), pins.deployment);
+    let progress = Progress::new("accounts and sessions compared");
+    let outcome = auditor.compare_all(|compared| progress.at(compared)).await;
+    progress.done();
+    store.close().await;
+    let outcome = outcome?;
+    writeln!(stdout(), "{}", if as_json { in_json(&outcome) } else { in_words(&outcome) })?;
+    match outcome {
+        Outcome::Clean(_) => Ok(()),
+        Outcome::Differs(_, differences) => {
+            bail!("{} differences: see `repair`", differences.len())
+        }
+        Outcome::StateUnavailable { .. } => bail!("nothing could be compared: ask an archive node"),
+        Outcome::Replaced(_) => bail!("nothing could be compared: run it again"),
+    }
+}
+
+fn in_words(outcome: &Outcome) -> String {
+    let of = |Compared { block, accounts, sessions }: &Compared| {
+        format!("block {} ({}): {accounts} accounts, {sessions} sessions", block.number, block.hash)
+    };
+    match outcome {
+        Outcome::Clean(compared) => format!("{}: no difference", of(compared)),
+        Outcome::Differs(compared, differences) => {
+            let lines: Vec<String> = differences.iter().map(Difference::to_string).collect();
+            format!("{}\n{}", of(compared), lines.join("\n"))
+        }
+        Outcome::StateUnavailable { block, reason } => {
+            format!("block {}: state unavailable: {reason}", block.number)
+        }
+        Outcome::Replaced(block) => format!("block {} was replaced meanwhile", block.number),
+    }
+}
+
+fn in_json(outcome: &Outcome) -> String {
+    let of = |result: &str, compared: &Compared, differences: &[Difference]| {
+        let differences = differences.iter().map(|Difference { subject, chain, tables }| {
+            json!({
+                "subject": subject.to_string(),
+                "chain": chain.to_string(),
+                "tables": tables.to_string(),
+            })
+        });
+        json!({
+            "result": result,
+            "block": compared.block.number,
+            "blockHash": compared.block.hash,
+            "accounts": compared.accounts,
+            "sessions": compared.sessions,
+            "differences": differences.collect::<Vec<_>>(),
+        })
+    };
+    match outcome {
+        Outcome::Clean(compared) => of("clean", compared, &[]),
+        Outcome::Differs(compared, differences) => of("differs", compared, differences),
+        Outcome::StateUnavailable { block, reason } => json!({
+            "result": "stateUnavailable", "block": block.number, "reason": reason,
+        }),
+        Outcome::Replaced(block) => json!({ "result": "replaced", "block": block.number }),
+    }
+    .to_string()
+}

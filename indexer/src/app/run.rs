@@ -1,0 +1,102 @@
+use super::signals::StopSignals;
+use crate::{
+    api,
+    chain::{Identity, identify},
+    config::Config,
+    store::SqliteStore,
+    sync::{SyncError, Syncer},
+};
+use eyre::{Report, Result, WrapErr, eyre};
+use std::{convert::Infallible, env, future::IntoFuture, io::Write, time::Duration};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+
+/// Runs until a signal, or until the ledger cannot go on.
+pub(super) async fn run(config: Config) -> Result<()> {
+    let mut stop = StopSignals::listen()?;
+    let mut daemon = tokio::select! {
+        started = Daemon::start(config) => started?,
+        () = stop.received() => return Ok(()),
+    };
+    let outcome = tokio::select! {
+        failure = daemon.failure() => Err(failure),
+        () = stop.received() => Ok(()),
+    };
+    tracing::info!("stopping");
+    daemon.stop().await;
+    outcome
+}
+
+/// The parts that run side by side.
+struct Daemon {
+    store: SqliteStore,
+    sync: JoinHandle<Result<Infallible, SyncError>>,
+    server: JoinHandle<std::io::Result<()>>,
+    /// Dropped to let the server finish.
+    serving: watch::Sender<()>,
+}
+
+impl Daemon {
+    /// Everything that can be wrong with the configuration is found before the database is touched.
+    async fn start(config: Config) -> Result<Self> {
+        let providers = config.providers()?;
+        let Identity { pins, first } =
+            identify(&providers, config.chain_id, config.settlement, config.deploy_block).await?;
+        let public = config.public_config(pins.deployment.usdc)?;
+        SqliteStore::check(&config.db, &pins).await?;
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .wrap_err_with(|| format!("cannot serve on {} (--listen)", config.listen))?;
+        let store = SqliteStore::open(&config.db, &pins, first).await?;
+
+        let (settlement, db, nodes) = (config.settlement, config.db.display(), providers.names());
+        tracing::info!(chain = config.chain_id, %settlement, %db, nodes, "following");
+        let build_sha = env::var("GIT_SHA").unwrap_or_else(|_| "dev".to_owned());
+        let router = api::router(store.clone(), public, &build_sha);
+        let (serving, stopped) = watch::channel(());
+        writeln!(std::io::stdout(), "http://{}/api/v1", listener.local_addr()?)?;
+        let server = axum::serve(listener, router).with_graceful_shutdown(dropped(stopped));
+        let syncer = Syncer::new(providers, store.clone(), pins.deployment)
+            .with_widest_range(config.max_block_range);
+        Ok(Self {
+            store,
+            sync: tokio::spawn(syncer.follow(config.poll)),
+            server: tokio::spawn(server.into_future()),
+            serving,
+        })
+    }
+
+    /// Resolves when a part has ended, which none does by itself while all is well.
+    async fn failure(&mut self) -> Report {
+        tokio::select! {
+            end = &mut self.sync => match end {
+                Ok(Ok(never)) => match never {},
+                Ok(Err(error)) => Report::from(error).wrap_err("the ledger cannot go on"),
+                Err(panic) => Report::from(panic).wrap_err("the sync task died"),
+            },
+            end = &mut self.server => match end {
+                Ok(Ok(())) => eyre!("the API stopped serving"),
+                Ok(Err(error)) => Report::from(error).wrap_err("the API stopped serving"),
+                Err(panic) => Report::from(panic).wrap_err("the API task died"),
+            },
+        }
+    }
+
+    /// Requests that are being answered may finish, but not for ever: a client that keeps its
+    /// connection open must not keep the daemon.
+    async fn stop(self) {
+        const LONGEST_DRAIN: Duration = Duration::from_secs(5);
+        let Self { store, sync, mut server, serving } = self;
+        sync.abort();
+        drop(serving);
+        if !server.is_finished() && tokio::time::timeout(LONGEST_DRAIN, &mut server).await.is_err()
+        {
+            server.abort();
+        }
+        store.close().await;
+    }
+}
+
+/// Resolves when the sender is dropped.
+async fn dropped(mut receiver: watch::Receiver<()>) {
+    while receiver.changed().await.is_ok() {}
+}

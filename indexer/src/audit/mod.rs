@@ -1,0 +1,257 @@
+//! Compares the tables with the contract.
+//!
+//! Every comparison is of one block, by its hash, on both sides: the contract is asked for its state
+//! after that block, and the tables for theirs. What the node no longer knows is said to be
+//! unavailable; that is no difference.
+
+mod calls;
+
+use crate::{
+    chain::{ChainError, Providers},
+    ledger::{Block, Deployment, Position},
+    store::{AccountBalances, Cursor, Store, StoreError},
+};
+use alloy::primitives::{Address, U256};
+use calls::Question;
+use luxxon_bindings::SessionId;
+use std::fmt;
+
+/// Questions put to the node in one batch. Public nodes commonly take 100.
+const AT_ONCE: usize = 50;
+
+/// The most accounts that are looked at first because something happened to them.
+const MOST_TOUCHED: u32 = 1_000;
+
+/// Why there is no comparison.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuditError {
+    /// The node.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a comparison came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything that was compared is the same.
+    Clean(Compared),
+    /// This is not.
+    Differs(Compared, Vec<Difference>),
+    /// The node does not have the state of the block any more.
+    StateUnavailable {
+        /// The block.
+        block: Block,
+        /// The node's words.
+        reason: String,
+    },
+    /// The block was replaced meanwhile: there is nothing to compare.
+    Replaced(Block),
+}
+
+/// What was compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// The block on both sides.
+    pub block: Block,
+    /// How many accounts: `deposits` and `claimable` of each.
+    pub accounts: u64,
+    /// How many sessions: whether each is `settled`.
+    pub sessions: u64,
+}
+
+/// Something that the contract and the tables say differently.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// What it is.
+    pub subject: Subject,
+    /// What the contract says, in µUSDC.
+    pub chain: U256,
+    /// What the tables say, in µUSDC.
+    pub tables: U256,
+}
+
+/// What can differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// `totalOwed()`, and the sum of the tables.
+    TotalOwed,
+    /// The USDC the contract holds, which must be what it owes at least.
+    UsdcHeld,
+    /// `deposits(account)`.
+    Pool(Address),
+    /// `claimable(account)`.
+    Claimable(Address),
+    /// `settled(session)`: 1 is yes.
+    Settled(SessionId),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TotalOwed => f.write_str("totalOwed()"),
+            Self::UsdcHeld => f.write_str("the USDC the contract holds"),
+            Self::Pool(account) => write!(f, "deposits({account})"),
+            Self::Claimable(account) => write!(f, "claimable({account})"),
+            Self::Settled(session) => write!(f, "settled({})", session.0),
+        }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { subject, chain, tables } = self;
+        write!(f, "{subject} is {chain} on chain, and {tables} in the tables")
+    }
+}
+
+/// Compares a ledger with its contract, some of it at a time or all of it.
+#[derive(Debug)]
+pub struct Auditor<S> {
+    providers: Providers,
+    store: S,
+    deployment: Deployment,
+    /// Up to where accounts that changed were looked at.
+    seen: u64,
+    last_account: Option<Address>,
+    last_session: Position,
+}
+
+/// Whether `totalOwed` and the USDC held are among what is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sums {
+    Compared,
+    LeftOut,
+}
+
+/// Accounts, and sessions, read from the tables at once.
+const PAGE: u32 = 500;
+
+const BEGINNING: Position = Position { block: 0, log_index: 0 };
+
+impl<S: Store> Auditor<S> {
+    /// An auditor that has looked at nothing yet.
+    pub fn new(providers: Providers, store: S, deployment: Deployment) -> Self {
+        Self { providers, store, deployment, seen: 0, last_account: None, last_session: BEGINNING }
+    }
+
+    /// Compares the sums, the accounts that changed since the last look, and the next `some`
+    /// accounts and sessions: after enough looks, all.
+    pub async fn look(&mut self, some: u32) -> Result<Outcome, AuditError> {
+        let cursor = self.store.cursor().await?;
+        let block = self.block_to_compare(&cursor).await?;
+        let mut accounts =
+            self.store.accounts_touched(self.seen + 1, block.number, MOST_TOUCHED).await?;
+        let next = self.store.accounts_after(self.last_account, some).await?;
+        // Behind the last one it begins again.
+        self.last_account = next.last().copied();
+        accounts.extend(next);
+        let sessions = self.store.sessions_after(self.last_session, block.number, some).await?;
+        self.last_session = sessions.last().map_or(BEGINNING, |(position, _)| *position);
+        let sessions: Vec<SessionId> = sessions.into_iter().map(|(_, session)| session).collect();
+        let outcome = self.compare(block, Sums::Compared, &accounts, &sessions).await?;
+        if matches!(outcome, Outcome::Clean(_) | Outcome::Differs(..)) {
+            self.seen = block.number;
+        }
+        Ok(outcome)
+    }
+
+    /// Compares everything, at one block. `progress` is told how many accounts and sessions were
+    /// compared.
+    pub async fn compare_all(&self, progress: impl Fn(u64)) -> Result<Outcome, AuditError> {
+        let cursor = self.store.cursor().await?;
+        let block = self.block_to_compare(&cursor).await?;
+        let mut all = Compared { block, accounts: 0, sessions: 0 };
+        let mut differences = Vec::new();
+        let (mut account, mut session) = (None, BEGINNING);
+        let mut sums = Sums::Compared;
+        loop {
+            let accounts = self.store.accounts_after(account, PAGE).await?;
+            let sessions = self.store.sessions_after(session, block.number, PAGE).await?;
+            account = accounts.last().copied().or(account);
+            session = sessions.last().map_or(session, |(position, _)| *position);
+            let ids: Vec<SessionId> = sessions.into_iter().map(|(_, session)| session).collect();
+            match self.compare(block, sums, &accounts, &ids).await? {
+                Outcome::Clean(_) => {}
+                Outcome::Differs(_, more) => differences.extend(more),
+                other => return Ok(other),
+            }
+            sums = Sums::LeftOut;
+            all.accounts += accounts.len() as u64;
+            all.sessions += ids.len() as u64;
+            progress(all.accounts + all.sessions);
+            if accounts.is_empty() && ids.is_empty() {
+                break;
+            }
+        }
+        Ok(if differences.is_empty() {
+            Outcome::Clean(all)
+        } else {
+            Outcome::Differs(all, differences)
+        })
+    }
+
+    /// The safe block, where there is one behind the deployment: it is still there when the answer
+    /// comes. Else the last.
+    async fn block_to_compare(&self, cursor: &Cursor) -> Result<Block, AuditError> {
+        let safe = self.store.block(cursor.safe_block).await?;
+        let safe = safe.filter(|block| block.number >= self.deployment.deploy_block);
+        Ok(safe.unwrap_or(cursor.block))
+    }
+
+    /// Compares these accounts and these sessions at `block`.
+    async fn compare(
+        &self,
+        block: Block,
+        sums: Sums,
+        accounts: &[Address],
+        sessions: &[SessionId],
+    ) -> Result<Outcome, AuditError> {
+        let (balances, owed) = self.store.balances_at(block.number, accounts).await?;
+        // Read after the balances: they are of this block if it is still the one.
+        if self.store.block(block.number).await? != Some(block) {
+            return Ok(Outcome::Replaced(block));
+        }
+        if block.number < self.deployment.deploy_block {
+            let reason = "the contract was not deployed yet".to_owned();
+            return Ok(Outcome::StateUnavailable { block, reason });
+        }
+        let owed = U256::from(owed.get());
+        let mut questions = match sums {
+            Sums::Compared => {
+                [Subject::TotalOwed, Subject::UsdcHeld].map(|of| Question::new(of, owed)).to_vec()
+            }
+            Sums::LeftOut => Vec::new(),
+        };
+        for AccountBalances { account, pool, claimable } in balances {
+            questions.push(Question::new(Subject::Pool(account), U256::from(pool.get())));
+            let claimable = U256::from(claimable.get());
+            questions.push(Question::new(Subject::Claimable(account), claimable));
+        }
+        let settled = |&session| Question::new(Subject::Settled(session), U256::ONE);
+        questions.extend(sessions.iter().map(settled));
+
+        let mut differences = Vec::new();
+        for some in questions.chunks(AT_ONCE) {
+            match calls::ask(&self.providers, &self.deployment, block, some).await {
+                Ok(answers) => differences.extend(
+                    some.iter().zip(answers).filter_map(|(question, chain)| question.judge(chain)),
+                ),
+                Err(ChainError::StateUnavailable { message: reason, .. }) => {
+                    return Ok(Outcome::StateUnavailable { block, reason });
+                }
+                Err(other) => return Err(other.into()),
+            }
+        }
+        let accounts = accounts.len() as u64;
+        let compared = Compared { block, accounts, sessions: sessions.len() as u64 };
+        Ok(if differences.is_empty() {
+            Outcome::Clean(compared)
+        } else {
+            Outcome::Differs(compared, differences)
+        })
+    }
+}

@@ -1,0 +1,202 @@
+//! The daemon's command line and environment.
+
+use super::{NodeUrl, address};
+use alloy::primitives::Address;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Deserialize;
+use std::{net::SocketAddr, path::PathBuf};
+use url::Url;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done, or stopped by SIGINT or SIGTERM
+  1  could not start or go on; standard error says why in one line
+  2  a flag, a variable or the file is wrong; standard error says which key
+
+The log goes to standard error; LUXXON_LOG sets its level (error, warn, info, debug).";
+
+/// Follows `LuxxonSettlement` on one chain and serves balances and settlements.
+#[derive(Debug, Parser)]
+#[command(name = "luxxon-indexer", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the daemon can be told to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Follow the chain and serve the API until stopped. When the API serves, its URL is printed on
+    /// standard output, alone on a line
+    Run(Flags),
+    /// Take in the chain up to a block, and end. Serves nothing
+    Sync {
+        /// The last block to take in. One that the chain does not have yet is waited for
+        #[arg(long, value_name = "BLOCK")]
+        until: u64,
+        /// Where to read, what to follow, where to keep it.
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Compare every balance and every settled session with the contract. A daemon may run
+    /// meanwhile. Ends with 1 where something differs
+    Audit {
+        /// Print one JSON object in place of lines
+        #[arg(long)]
+        json: bool,
+        /// Where to read, what to compare.
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Take blocks back, final or not, and read them from the chain again. No daemon may run
+    Repair {
+        /// The first block to read again
+        #[arg(long, value_name = "BLOCK")]
+        from: u64,
+        /// Where to read, what to follow, where to keep it.
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Make every balance again from the events in the database. Asks no node
+    Rebuild(Database),
+    /// Copy the database to a new file, as it is at one moment. A daemon may run meanwhile
+    Backup {
+        /// The new file
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+        /// The database.
+        #[command(flatten)]
+        database: Database,
+    },
+    /// Write every event of the ledger, as it is at one moment. A daemon may run meanwhile
+    Export {
+        /// How: CSV with a line of names, or one JSON object a line
+        #[arg(long, default_value = "csv")]
+        format: ExportFormat,
+        /// The file to write, in place of standard output
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// The database.
+        #[command(flatten)]
+        database: Database,
+    },
+    /// Check the configuration against the node, and print what `run` would do
+    Check(Flags),
+}
+
+/// Which database, and nothing else.
+#[derive(Clone, Debug, Args)]
+pub struct Database {
+    /// A TOML file that names the database
+    #[arg(long, env = "LUXXON_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// The SQLite file
+    #[arg(long, env = "LUXXON_DB", value_name = "FILE")]
+    pub db: Option<PathBuf>,
+}
+
+/// How the ledger is written out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Comma-separated values, the names in the first line.
+    Csv,
+    /// One JSON object a line.
+    Jsonl,
+}
+
+/// Where to read, what to follow, where to keep and serve it. What is not said here is looked for
+/// in the file.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Flags {
+    /// A TOML file with any of these settings, and with several providers
+    #[arg(long, env = "LUXXON_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// A chain whose id, public node and explorer are known
+    #[arg(long, env = "LUXXON_NETWORK")]
+    pub network: Option<Network>,
+
+    /// The node to read from: http, https, ws or wss. Once for each of several, the preferred one
+    /// first; in the environment, commas between them. May hold a provider's key: prefer the
+    /// environment
+    #[arg(
+        long = "rpc-url",
+        env = "LUXXON_RPC_URL",
+        hide_env_values = true,
+        value_name = "RPC_URL",
+        value_delimiter = ','
+    )]
+    pub rpc_urls: Vec<NodeUrl>,
+
+    /// How many nodes must agree on the logs of final blocks: 1, or 2 where there are several
+    #[arg(long, env = "LUXXON_QUORUM", value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub quorum: Option<u8>,
+
+    /// Milliseconds that a node may take to answer, 100 to 120000. 20000 unless said
+    #[arg(long, env = "LUXXON_TIMEOUT_MS", value_parser = clap::value_parser!(u64).range(100..=120_000))]
+    pub timeout_ms: Option<u64>,
+
+    /// The most blocks to ask a node for at once, 1 to 10000. Found out unless said
+    #[arg(long, env = "LUXXON_MAX_BLOCK_RANGE", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub max_block_range: Option<u64>,
+
+    /// The chain's id: 8453 is Base, 84532 Base Sepolia. A node of another chain is refused
+    #[arg(long, env = "LUXXON_CHAIN_ID")]
+    pub chain_id: Option<u64>,
+
+    /// The address of LuxxonSettlement
+    #[arg(long, env = "LUXXON_SETTLEMENT", value_parser = address)]
+    pub settlement: Option<Address>,
+
+    /// The block LuxxonSettlement was deployed in
+    #[arg(long, env = "LUXXON_DEPLOY_BLOCK")]
+    pub deploy_block: Option<u64>,
+
+    /// The SQLite file; made where there is none
+    #[arg(long, env = "LUXXON_DB", value_name = "FILE")]
+    pub db: Option<PathBuf>,
+
+    /// Where to serve the API. Port 0 takes a free one. 127.0.0.1:3010 unless said
+    #[arg(long, env = "LUXXON_LISTEN")]
+    pub listen: Option<SocketAddr>,
+
+    /// Milliseconds between two looks at the chain's head, 10 to 60000. 500 unless said
+    #[arg(long, env = "LUXXON_POLL_MS", value_parser = clap::value_parser!(u64).range(10..=60_000))]
+    pub poll_ms: Option<u64>,
+
+    /// The node that /config tells wallets to use. On Base and Base Sepolia the public one is the
+    /// default; elsewhere --rpc-url is, where it is on the loopback interface
+    #[arg(long, env = "LUXXON_PUBLIC_RPC_URL")]
+    pub public_rpc_url: Option<Url>,
+
+    /// The block explorer that /config names; known for Base and Base Sepolia
+    #[arg(long, env = "LUXXON_EXPLORER_URL")]
+    pub explorer_url: Option<Url>,
+
+    /// How the log is written: text unless said
+    #[arg(long, env = "LUXXON_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+}
+
+/// A chain that is known by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Network {
+    /// Base, chain 8453.
+    Base,
+    /// Base Sepolia, chain 84532.
+    BaseSepolia,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}

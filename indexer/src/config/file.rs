@@ -1,0 +1,162 @@
+//! The configuration file.
+
+use super::{ConfigError, Flags, LogFormat, Network, NodeUrl};
+use serde::Deserialize;
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+use url::Url;
+
+/// The file as it is written. Each key has the name and the meaning of the flag; `provider` is what
+/// has no flag.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    network: Option<Network>,
+    quorum: Option<u8>,
+    timeout_ms: Option<u64>,
+    max_block_range: Option<u64>,
+    chain_id: Option<u64>,
+    settlement: Option<String>,
+    deploy_block: Option<u64>,
+    pub(super) db: Option<PathBuf>,
+    listen: Option<SocketAddr>,
+    poll_ms: Option<u64>,
+    public_rpc_url: Option<Url>,
+    explorer_url: Option<Url>,
+    log_format: Option<LogFormat>,
+    #[serde(default, rename = "provider")]
+    pub(super) providers: Vec<ProviderEntry>,
+}
+
+/// One node.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProviderEntry {
+    url: Option<NodeUrl>,
+    /// The name of an environment variable with the URL.
+    url_env: Option<String>,
+    pub(super) timeout_ms: Option<u64>,
+    pub(super) requests_per_second: Option<u32>,
+    pub(super) max_in_flight: Option<u32>,
+}
+
+impl File {
+    pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path).map_err(|error| {
+            ConfigError(format!("{}: cannot be read: {error} (--config)", path.display()))
+        })?;
+        Self::parse(&text).map_err(|error| ConfigError(format!("{}: {error}", path.display())))
+    }
+
+    /// What TOML's parser finds wrong is said with its line, and without the line's text, which may
+    /// hold a provider's key.
+    fn parse(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|error| {
+            let line = error.span().map(|span| text[..span.start].lines().count().max(1));
+            let line = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+            format!("{line}{}", error.message().replace('\n', " "))
+        })
+    }
+
+    /// `flags`, and what they leave open as it is said here.
+    pub(super) fn under(self, flags: Flags) -> Result<Flags, ConfigError> {
+        let settlement = self.settlement.map(|text| {
+            super::address(&text)
+                .map_err(|error| ConfigError(format!("settlement is {text:?}: {error}")))
+        });
+        let within = |key, value: Option<u64>, least, most| match value {
+            Some(value) if !(least..=most).contains(&value) => {
+                Err(ConfigError(format!("{key} is {value}, expected {least} to {most}")))
+            }
+            value => Ok(value),
+        };
+        let timeout_ms = within("timeout_ms", self.timeout_ms, 100, 120_000)?;
+        let max_block_range = within("max_block_range", self.max_block_range, 1, 10_000)?;
+        let poll_ms = within("poll_ms", self.poll_ms, 10, 60_000)?;
+        within("quorum", self.quorum.map(u64::from), 1, 2)?;
+        Ok(Flags {
+            config: flags.config,
+            network: flags.network.or(self.network),
+            rpc_urls: flags.rpc_urls,
+            quorum: flags.quorum.or(self.quorum),
+            timeout_ms: flags.timeout_ms.or(timeout_ms),
+            max_block_range: flags.max_block_range.or(max_block_range),
+            chain_id: flags.chain_id.or(self.chain_id),
+            settlement: flags.settlement.or(settlement.transpose()?),
+            deploy_block: flags.deploy_block.or(self.deploy_block),
+            db: flags.db.or(self.db),
+            listen: flags.listen.or(self.listen),
+            poll_ms: flags.poll_ms.or(poll_ms),
+            public_rpc_url: flags.public_rpc_url.or(self.public_rpc_url),
+            explorer_url: flags.explorer_url.or(self.explorer_url),
+            log_format: flags.log_format.or(self.log_format),
+        })
+    }
+}
+
+impl ProviderEntry {
+    pub(super) fn url(&self, number: usize) -> Result<NodeUrl, ConfigError> {
+        let wrong = |what: &str| ConfigError(format!("provider {number}: {what}"));
+        match (&self.url, &self.url_env) {
+            (Some(url), None) => Ok(url.clone()),
+            (None, Some(name)) => std::env::var(name)
+                .map(|url| NodeUrl::from(url.as_str()))
+                .map_err(|_| wrong(&format!("url_env names {name}, which is not set"))),
+            _ => Err(wrong("expected one of url and url_env")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_line_and_without_its_text() {
+        let error = File::parse("chain_id = 1\n\n[[provider]]\nurl = { secret = \"SECRET\" }\n")
+            .unwrap_err();
+        assert!(error.starts_with("line 4: ") && !error.contains("SECRET"), "{error}");
+        let error = File::parse("chain = 1\n").unwrap_err();
+        assert!(error.contains("line 1: unknown field `chain`, expected one of"), "{error}");
+    }
+
+    #[test]
+    fn the_documented_file_is_one() {
+        let text = include_str!("../../../docs/OPERATIONS.md");
+        let (_, rest) = text.split_once("```toml\n").unwrap();
+        let (example, _) = rest.split_once("```").unwrap();
+        let file = File::parse(example).unwrap();
+        assert_eq!(file.providers.len(), 2);
+        let flags = file.under(Flags::default()).unwrap();
+        assert_eq!((flags.network, flags.quorum), (Some(Network::Base), Some(2)));
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file() {
+        let file = || File::parse("chain_id = 1\ndeploy_block = 7\n").unwrap();
+        let flags = Flags { chain_id: Some(2), ..Flags::default() };
+        let both = file().under(flags).unwrap();
+        assert_eq!((both.chain_id, both.deploy_block), (Some(2), Some(7)));
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_refused_by_its_key() {
+        let error = File::parse("poll_ms = 9").unwrap().under(Flags::default()).unwrap_err();
+        assert_eq!(error.to_string(), "poll_ms is 9, expected 10 to 60000");
+        let error = File::parse("settlement = \"0x12\"").unwrap().under(Flags::default());
+        assert!(error.unwrap_err().to_string().starts_with("settlement is \"0x12\""));
+    }
+
+    #[test]
+    fn a_provider_has_one_url() {
+        let of = |text: &str| File::parse(text).unwrap().providers[0].url(1);
+        assert!(of("[[provider]]\nurl = \"http://host\"").is_ok());
+        let error = of("[[provider]]\ntimeout_ms = 1").unwrap_err().to_string();
+        assert_eq!(error, "provider 1: expected one of url and url_env");
+        let error = of("[[provider]]\nurl_env = \"LUXXON_NOT_SET\"").unwrap_err().to_string();
+        assert_eq!(error, "provider 1: url_env names LUXXON_NOT_SET, which is not set");
+    }
+}

@@ -1,0 +1,107 @@
+//! What the ledger says, in the form that can be compared with the contract.
+
+use super::{
+    columns::{address, hash, integer, number},
+    ledger::load_holdings,
+    reads,
+};
+use crate::{
+    ledger::{BalanceChange, Balances, Holding, Position},
+    store::{AccountBalances, StoreError},
+};
+use alloy::primitives::Address;
+use luxxon_bindings::{MicroUsdc, SessionId};
+use sqlx::{SqliteConnection, sqlite::SqliteRow};
+
+/// The balances after block `height` of `accounts`, and the sum of all there are: those of now,
+/// with all that came after it undone.
+pub(super) async fn balances_at(
+    tx: &mut SqliteConnection,
+    height: u64,
+    accounts: &[Address],
+) -> Result<(Vec<AccountBalances>, MicroUsdc), StoreError> {
+    let cursor = reads::cursor(tx).await?;
+    let above = reads::events(tx, height.saturating_add(1), cursor.block.number).await?;
+    let asked = accounts.iter().flat_map(|&of| [Holding::Pool(of), Holding::Claimable(of)]);
+    let touched = above.iter().filter_map(|event| BalanceChange::of(&event.change));
+    let holdings = asked.chain(touched.map(BalanceChange::holding)).collect();
+    let mut balances: Balances = load_holdings(tx, cursor.owed, holdings).await?;
+    for event in above.iter().rev() {
+        balances.revert(event)?;
+    }
+    let of = |&account: &Address| AccountBalances {
+        account,
+        pool: balances.balance(Holding::Pool(account)),
+        claimable: balances.balance(Holding::Claimable(account)),
+    };
+    Ok((accounts.iter().map(of).collect(), balances.owed()))
+}
+
+/// The accounts whose balances changed in the blocks `from` to `to`, at most `limit`.
+pub(super) async fn accounts_touched(
+    connection: &mut SqliteConnection,
+    from: u64,
+    to: u64,
+    limit: u32,
+) -> Result<Vec<Address>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT DISTINCT account FROM events
+         WHERE block_number BETWEEN ? AND ? AND kind <> 4 LIMIT ?",
+    )
+    .bind(integer("from", from)?)
+    .bind(integer("to", to)?)
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| address(row, "account")).collect()
+}
+
+/// The next `limit` accounts that ever had an event, in the order of their addresses. Each is found
+/// by one look into the index, however many events it has.
+pub(super) async fn accounts_after(
+    connection: &mut SqliteConnection,
+    after: Option<Address>,
+    limit: u32,
+) -> Result<Vec<Address>, StoreError> {
+    let rows = sqlx::query(
+        "WITH RECURSIVE next (account) AS (
+            SELECT min(account) FROM events WHERE account > ?1
+            UNION ALL
+            SELECT (SELECT min(account) FROM events WHERE account > next.account)
+            FROM next WHERE next.account IS NOT NULL
+         )
+         SELECT account FROM next WHERE account IS NOT NULL LIMIT ?2",
+    )
+    .bind(after.map_or_else(Vec::new, |after| after.to_vec()))
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| address(row, "account")).collect()
+}
+
+/// The next `limit` settled sessions up to block `to`, in the order of the chain.
+pub(super) async fn sessions_after(
+    connection: &mut SqliteConnection,
+    after: Position,
+    to: u64,
+    limit: u32,
+) -> Result<Vec<(Position, SessionId)>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT block_number, log_index, session_id FROM events
+         WHERE (block_number, log_index) > (?, ?) AND block_number <= ? AND kind = 3
+         ORDER BY block_number, log_index LIMIT ?",
+    )
+    .bind(integer("block_number", after.block)?)
+    .bind(i64::from(after.log_index))
+    .bind(integer("to", to)?)
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(settled_session).collect()
+}
+
+fn settled_session(row: &SqliteRow) -> Result<(Position, SessionId), StoreError> {
+    let position =
+        Position { block: number(row, "block_number")?, log_index: number(row, "log_index")? };
+    Ok((position, SessionId(hash(row, "session_id")?)))
+}

@@ -1,0 +1,146 @@
+//! What a person does to a database: making the ledger's balances again, taking blocks back for
+//! good, copying the file.
+
+use super::{SqliteStore, bulk, columns::integer, ledger, reads};
+use crate::{
+    ledger::{Balances, Block, Event, Holding},
+    store::{Cursor, StoreError},
+};
+use futures_util::TryStreamExt;
+use luxxon_bindings::MicroUsdc;
+use sqlx::SqliteConnection;
+use std::path::Path;
+
+/// Blocks whose events are in memory at once while balances are made again.
+const BLOCKS_AT_ONCE: u64 = 10_000;
+
+/// What making the balances again came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// The events that were booked.
+    pub events: u64,
+    /// The accounts that have a balance.
+    pub balances: u64,
+    /// Whether any balance is another than before: if so, the tables were damaged.
+    pub changed: bool,
+}
+
+impl SqliteStore {
+    /// Makes every balance again from the events. What operators entered is not touched; a crash
+    /// leaves everything as it was. `progress` is told the block reached.
+    pub async fn rebuild(&self, progress: impl Fn(u64) + Send) -> Result<Rebuilt, StoreError> {
+        let mut tx = self.write().await?;
+        let rebuilt = rebuild(&mut tx, progress).await?;
+        tx.commit().await?;
+        Ok(rebuilt)
+    }
+
+    /// Takes back block `from` and all above it, final or not, and makes the balances again: the
+    /// daemon will read those blocks anew. Returns where the ledger then stands: on the last kept
+    /// block below `from`.
+    pub async fn take_back_from(&self, from: u64) -> Result<Cursor, StoreError> {
+        let mut tx = self.write().await?;
+        let to: Option<i64> = sqlx::query_scalar("SELECT max(number) FROM blocks WHERE number < ?")
+            .bind(integer("from", from)?)
+            .fetch_one(&mut *tx)
+            .await?;
+        let to = to.ok_or(StoreError::NothingBelow { from })?;
+        sqlx::query(
+            "UPDATE cursor SET block_number = ?1, safe_block = min(safe_block, ?1),
+                final_block = min(final_block, ?1)",
+        )
+        .bind(to)
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query("DELETE FROM events WHERE block_number > ?").bind(to).execute(&mut *tx).await?;
+        sqlx::query("DELETE FROM blocks WHERE number > ?").bind(to).execute(&mut *tx).await?;
+        rebuild(&mut tx, |_| ()).await?;
+        let cursor = reads::cursor(&mut tx).await?;
+        tx.commit().await?;
+        Ok(cursor)
+    }
+
+    /// Hands every event to `each`, in the order of the chain, with its block: those of one moment,
+    /// however long it takes. Stops at the first error of `each`, and returns it.
+    pub async fn each_event<E>(
+        &self,
+        mut each: impl FnMut(&Event, &Block) -> Result<(), E>,
+    ) -> Result<Result<(), E>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        let mut rows = sqlx::query(
+            "SELECT events.*, blocks.number, blocks.hash, blocks.timestamp
+             FROM events JOIN blocks ON number = block_number
+             ORDER BY block_number, log_index",
+        )
+        .fetch(&mut *reader);
+        while let Some(row) = rows.try_next().await? {
+            if let Err(error) = each(&reads::event_of(&row)?, &reads::block_of(&row)?) {
+                return Ok(Err(error));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Copies the database as it is at one moment to `to`, which must not exist. Readers and the
+    /// writer go on meanwhile.
+    pub async fn backup(&self, to: &Path) -> Result<(), StoreError> {
+        let unopenable = |reason: String| StoreError::Unopenable { path: to.to_owned(), reason };
+        if to.exists() {
+            return Err(unopenable("there is a file already".to_owned()));
+        }
+        let name = to.to_str().ok_or_else(|| unopenable("its name is no text".to_owned()))?;
+        // A reader sees one moment, and in WAL mode keeps nobody from writing.
+        let mut reader = self.readers.acquire().await?;
+        sqlx::query("VACUUM INTO ?").bind(name).execute(&mut *reader).await?;
+        Ok(())
+    }
+}
+
+async fn rebuild(tx: &mut SqliteConnection, progress: impl Fn(u64)) -> Result<Rebuilt, StoreError> {
+    let cursor = reads::cursor(tx).await?;
+    let (mut balances, mut events) = (Balances::owing(MicroUsdc::ZERO), 0);
+    let mut from = 0;
+    while from <= cursor.block.number {
+        let next: Option<i64> =
+            sqlx::query_scalar("SELECT min(block_number) FROM events WHERE block_number >= ?")
+                .bind(integer("from", from)?)
+                .fetch_one(&mut *tx)
+                .await?;
+        let Some(next) = next.map(i64::cast_unsigned) else { break };
+        let to = next.saturating_add(BLOCKS_AT_ONCE - 1);
+        let some = reads::events(tx, next, to).await?;
+        for event in &some {
+            balances.apply(event)?;
+        }
+        events += some.len() as u64;
+        progress(to.min(cursor.block.number));
+        from = to.saturating_add(1);
+    }
+    let before = all_balances(tx).await?;
+    let some = |balances: &Balances| -> Vec<(Holding, MicroUsdc)> {
+        balances.iter().filter(|(_, balance)| *balance > MicroUsdc::ZERO).collect()
+    };
+    let after = some(&balances);
+    let changed = some(&before) != after || cursor.owed != balances.owed();
+    if changed {
+        sqlx::query("DELETE FROM pools").execute(&mut *tx).await?;
+        sqlx::query("DELETE FROM claimables").execute(&mut *tx).await?;
+        ledger::store_balances(tx, &balances).await?;
+        sqlx::query("UPDATE cursor SET owed = ?")
+            .bind(integer("owed", balances.owed().get())?)
+            .execute(&mut *tx)
+            .await?;
+    }
+    Ok(Rebuilt { events, balances: after.len() as u64, changed })
+}
+
+async fn all_balances(tx: &mut SqliteConnection) -> Result<Balances, StoreError> {
+    let mut balances = Balances::default();
+    for (account, balance) in bulk::POOLS.all(tx).await? {
+        balances.load(Holding::Pool(account), balance);
+    }
+    for (account, balance) in bulk::CLAIMABLES.all(tx).await? {
+        balances.load(Holding::Claimable(account), balance);
+    }
+    Ok(balances)
+}

@@ -1,0 +1,150 @@
+use crate::Done;
+use eyre::{Result, WrapErr, ensure, eyre};
+use luxxon_script::devnet::IndexerOptions;
+use rustix::process::{Pid, Signal, kill_process};
+use std::{process::Stdio, time::Duration};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader},
+    process::{Child, Command},
+    sync::watch,
+    task::JoinHandle,
+    time::timeout,
+};
+
+/// It starts and stops within a second, unless the machine is busy.
+const LONGEST: Duration = Duration::from_mins(1);
+
+/// The indexer's process as a test sees it: from outside, with all it says.
+#[derive(Debug)]
+pub struct Daemon {
+    child: Child,
+    api_url: String,
+    stdout: JoinHandle<String>,
+    said: watch::Receiver<String>,
+}
+
+impl Daemon {
+    /// Starts it and waits until it serves.
+    pub async fn start(options: &IndexerOptions) -> Result<Self> {
+        let mut daemon = Self::spawn(options)?;
+        let stdout = daemon.child.stdout.take().ok_or_else(|| eyre!("no standard output"))?;
+        let mut stdout = BufReader::new(stdout);
+        let mut line = String::new();
+        timeout(LONGEST, stdout.read_line(&mut line)).await.wrap_err("it does not serve")??;
+        daemon.stdout = read_on(stdout);
+        ensure!(line.starts_with("http://"), "it did not start: {}", daemon.end().await?.stderr);
+        daemon.api_url = line.trim().to_owned();
+        Ok(daemon)
+    }
+
+    /// Starts it and waits for its end, where it should refuse to start.
+    pub async fn refusal(options: &IndexerOptions) -> Result<Done> {
+        let mut daemon = Self::spawn(options)?;
+        let stdout = daemon.child.stdout.take().ok_or_else(|| eyre!("no standard output"))?;
+        daemon.stdout = read_on(stdout);
+        daemon.end().await
+    }
+
+    fn spawn(options: &IndexerOptions) -> Result<Self> {
+        let mut child = command(options).spawn().wrap_err("the indexer does not start")?;
+        let stderr = child.stderr.take().ok_or_else(|| eyre!("no standard error"))?;
+        let (sender, said) = watch::channel(String::new());
+        tokio::spawn(async move {
+            let mut lines = BufReader::new(stderr).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                sender.send_modify(|said| {
+                    said.push_str(&line);
+                    said.push('\n');
+                });
+            }
+        });
+        let nothing_yet = tokio::spawn(async { String::new() });
+        Ok(Self { child, api_url: String::new(), stdout: nothing_yet, said })
+    }
+
+    /// Where it serves: ends in `/api/v1`.
+    #[must_use]
+    pub fn api_url(&self) -> &str {
+        &self.api_url
+    }
+
+    /// What it has said on standard error.
+    #[must_use]
+    pub fn said(&self) -> String {
+        self.said.borrow().clone()
+    }
+
+    /// Waits until what it says contains `words`.
+    pub async fn until_said(&mut self, words: &str) -> Result<()> {
+        let said = self.said.wait_for(|said| said.contains(words));
+        let waited = timeout(LONGEST, said).await.is_ok_and(|found| found.is_ok());
+        ensure!(waited, "it does not say {words:?}: {}", self.said());
+        Ok(())
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+
+    /// The most memory that it ever had, in bytes.
+    #[cfg(target_os = "linux")]
+    pub fn peak_memory(&self) -> Result<u64> {
+        let pid = self.child.id().ok_or_else(|| eyre!("it has ended"))?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let peak = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
+        let kibibytes: u64 = peak.ok_or_else(|| eyre!("no peak in {status}"))?.parse()?;
+        Ok(kibibytes * 1024)
+    }
+
+    /// Kills it at once, as `kill -9` does.
+    pub async fn kill(mut self) -> Result<()> {
+        Ok(self.child.kill().await?)
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub async fn stop(self) -> Result<Done> {
+        let pid = self.child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+        if let Some(pid) = pid {
+            kill_process(pid, Signal::TERM)?;
+        }
+        self.end().await
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn end(mut self) -> Result<Done> {
+        let ended = async {
+            let status = self.child.wait().await?;
+            let stdout = (&mut self.stdout).await?;
+            // Its end closes the pipe, and that the sender.
+            while self.said.changed().await.is_ok() {}
+            let stderr = self.said.borrow().clone();
+            Ok::<_, eyre::Report>(Done { code: status.code(), stdout, stderr })
+        };
+        timeout(LONGEST, ended).await.map_err(|_| eyre!("it does not end: {}", self.said()))?
+    }
+}
+
+/// The one place that says how tests start the daemon: it looks at the chain often, and tells more
+/// than it would by default.
+fn command(options: &IndexerOptions) -> Command {
+    let mut command = options.command();
+    command
+        .args(["--poll-ms", "20", "--timeout-ms", "3000"])
+        .env("LUXXON_LOG", "info")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+fn read_on(mut stdout: impl AsyncRead + Unpin + Send + 'static) -> JoinHandle<String> {
+    tokio::spawn(async move {
+        let mut text = String::new();
+        // What is not UTF-8 is not the daemon's.
+        let _ = stdout.read_to_string(&mut text).await;
+        text
+    })
+}
