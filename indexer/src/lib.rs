@@ -9,8 +9,10 @@ pub mod app;
 pub mod audit;
 pub mod chain;
 pub mod config;
+pub mod health;
 pub mod key;
 pub mod ledger;
+pub mod metrics;
 pub mod store;
 pub mod sync;
 

@@ -5,6 +5,7 @@ mod config;
 mod envelope;
 mod error;
 mod input;
+mod operations;
 mod settlements;
 mod time;
 mod wallet;
@@ -14,6 +15,7 @@ mod tests;
 
 pub use config::PublicConfig;
 pub use error::{ApiError, Code};
+pub use operations::operations;
 
 use crate::store::Store;
 use axum::{Router, routing::get};

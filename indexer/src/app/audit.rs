@@ -3,15 +3,23 @@ use crate::{
     audit::{Auditor, Compared, Difference, Outcome},
     chain::identify,
     config::Config,
-    store::SqliteStore,
+    health::Health,
+    metrics::Metrics,
+    store::{SqliteStore, Store},
 };
 use eyre::{Result, bail};
 use serde_json::json;
-use std::io::{Write, stdout};
+use std::{
+    convert::Infallible,
+    io::{Write, stdout},
+    sync::Arc,
+    time::Duration,
+};
+use tracing::{debug, error, warn};
 
 /// Compares everything with the contract, and says what differs.
 pub(super) async fn audit(config: Config, as_json: bool) -> Result<()> {
-    let providers = config.providers()?;
+    let providers = config.providers(&Arc::default())?;
     let pins =
         identify(&providers, config.chain_id, config.settlement, config.deploy_block).await?.pins;
     SqliteStore::check(&config.db, &pins).await?;
@@ -30,6 +38,52 @@ pub(super) async fn audit(config: Config, as_json: bool) -> Result<()> {
         }
         Outcome::StateUnavailable { .. } => bail!("nothing could be compared: ask an archive node"),
         Outcome::Replaced(_) => bail!("nothing could be compared: run it again"),
+    }
+}
+
+/// How many accounts, and sessions, one look of the daemon compares beside those that changed.
+const SOME: u32 = 100;
+
+/// Compares some of the ledger with the contract, for ever: the accounts that changed first, and all
+/// others in rotation.
+pub(super) async fn go_on<S: Store>(
+    mut auditor: Auditor<S>,
+    every: Option<Duration>,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+) -> Infallible {
+    let Some(every) = every else { return std::future::pending().await };
+    loop {
+        tokio::time::sleep(every).await;
+        match auditor.look(SOME).await {
+            Ok(Outcome::Clean(compared)) => {
+                metrics.audit("clean", 0);
+                health.compared(Vec::new());
+                debug!(block = compared.block.number, accounts = compared.accounts, "compared");
+            }
+            Ok(Outcome::Differs(Compared { block, .. }, differences)) => {
+                metrics.audit("differs", differences.len());
+                for difference in &differences {
+                    error!(block = block.number, %difference, "the ledger is not the chain's");
+                }
+                let shown = differences.iter().take(10);
+                let shown = shown.map(|difference| format!("block {}: {difference}", block.number));
+                health.compared(shown.collect());
+            }
+            // None of these says that anything is wrong: what was found before stands.
+            Ok(Outcome::StateUnavailable { block, reason }) => {
+                metrics.audit_undecided("state_unavailable");
+                debug!(block = block.number, reason, "nothing could be compared");
+            }
+            Ok(Outcome::Replaced(block)) => {
+                metrics.audit_undecided("replaced");
+                debug!(block = block.number, "nothing could be compared");
+            }
+            Err(error) => {
+                metrics.audit_undecided("failed");
+                warn!(%error, "nothing could be compared");
+            }
+        }
     }
 }
 

@@ -4,11 +4,14 @@ use crate::{
     store::SqliteStore,
 };
 use eyre::Result;
-use std::io::{Write, stdout};
+use std::{
+    io::{Write, stdout},
+    sync::Arc,
+};
 
 /// Checks everything that `run` would, and prints what it would do. Writes nothing.
 pub(super) async fn check(config: Config) -> Result<()> {
-    let providers = config.providers()?;
+    let providers = config.providers(&Arc::default())?;
     let Identity { pins, first } =
         identify(&providers, config.chain_id, config.settlement, config.deploy_block).await?;
     let public = config.public_config(pins.deployment.usdc)?;

@@ -6,12 +6,13 @@ use crate::{
     sync::Syncer,
 };
 use eyre::{Result, bail};
+use std::sync::Arc;
 
 /// Takes back block `from` and all above it, and reads them again up to where the ledger stood. Cut
 /// off, it goes on where it was with the next `run` or `sync`.
 pub(super) async fn repair(config: Config, from: u64) -> Result<()> {
     let mut stop = StopSignals::listen()?;
-    let providers = config.providers()?;
+    let providers = config.providers(&Arc::default())?;
     let Identity { pins, first } =
         identify(&providers, config.chain_id, config.settlement, config.deploy_block).await?;
     let store = SqliteStore::open(&config.db, &pins, first).await?;

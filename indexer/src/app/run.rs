@@ -1,13 +1,16 @@
-use super::signals::StopSignals;
+use super::{audit, signals::StopSignals};
 use crate::{
     api,
+    audit::Auditor,
     chain::{Identity, identify},
     config::Config,
+    health::Health,
+    metrics::Metrics,
     store::SqliteStore,
     sync::{SyncError, Syncer},
 };
 use eyre::{Report, Result, WrapErr, eyre};
-use std::{convert::Infallible, env, future::IntoFuture, io::Write, time::Duration};
+use std::{convert::Infallible, env, future::IntoFuture, io::Write, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 /// Runs until a signal, or until the ledger cannot go on.
@@ -30,6 +33,7 @@ pub(super) async fn run(config: Config) -> Result<()> {
 struct Daemon {
     store: SqliteStore,
     sync: JoinHandle<Result<Infallible, SyncError>>,
+    audit: JoinHandle<Infallible>,
     server: JoinHandle<std::io::Result<()>>,
     /// Dropped to let the server finish.
     serving: watch::Sender<()>,
@@ -38,7 +42,8 @@ struct Daemon {
 impl Daemon {
     /// Everything that can be wrong with the configuration is found before the database is touched.
     async fn start(config: Config) -> Result<Self> {
-        let providers = config.providers()?;
+        let (metrics, health): (Arc<Metrics>, Arc<Health>) = Default::default();
+        let providers = config.providers(&metrics)?;
         let Identity { pins, first } =
             identify(&providers, config.chain_id, config.settlement, config.deploy_block).await?;
         let public = config.public_config(pins.deployment.usdc)?;
@@ -51,15 +56,19 @@ impl Daemon {
         let (settlement, db, nodes) = (config.settlement, config.db.display(), providers.names());
         tracing::info!(chain = config.chain_id, %settlement, %db, nodes, "following");
         let build_sha = env::var("GIT_SHA").unwrap_or_else(|_| "dev".to_owned());
-        let router = api::router(store.clone(), public, &build_sha);
+        let router = api::router(store.clone(), public, &build_sha)
+            .merge(api::operations(Arc::clone(&health), Arc::clone(&metrics)));
         let (serving, stopped) = watch::channel(());
         writeln!(std::io::stdout(), "http://{}/api/v1", listener.local_addr()?)?;
         let server = axum::serve(listener, router).with_graceful_shutdown(dropped(stopped));
+        let auditor = Auditor::new(providers.clone(), store.clone(), pins.deployment);
         let syncer = Syncer::new(providers, store.clone(), pins.deployment)
-            .with_widest_range(config.max_block_range);
+            .with_widest_range(config.max_block_range)
+            .watched_by(Arc::clone(&metrics), Arc::clone(&health));
         Ok(Self {
             store,
             sync: tokio::spawn(syncer.follow(config.poll)),
+            audit: tokio::spawn(audit::go_on(auditor, config.audit_every, metrics, health)),
             server: tokio::spawn(server.into_future()),
             serving,
         })
@@ -73,6 +82,10 @@ impl Daemon {
                 Ok(Err(error)) => Report::from(error).wrap_err("the ledger cannot go on"),
                 Err(panic) => Report::from(panic).wrap_err("the sync task died"),
             },
+            end = &mut self.audit => match end {
+                Ok(never) => match never {},
+                Err(panic) => Report::from(panic).wrap_err("the audit task died"),
+            },
             end = &mut self.server => match end {
                 Ok(Ok(())) => eyre!("the API stopped serving"),
                 Ok(Err(error)) => Report::from(error).wrap_err("the API stopped serving"),
@@ -85,8 +98,9 @@ impl Daemon {
     /// connection open must not keep the daemon.
     async fn stop(self) {
         const LONGEST_DRAIN: Duration = Duration::from_secs(5);
-        let Self { store, sync, mut server, serving } = self;
+        let Self { store, sync, audit, mut server, serving } = self;
         sync.abort();
+        audit.abort();
         drop(serving);
         if !server.is_finished() && tokio::time::timeout(LONGEST_DRAIN, &mut server).await.is_err()
         {

@@ -6,11 +6,12 @@ use crate::{
     sync::Syncer,
 };
 use eyre::{Result, bail};
+use std::sync::Arc;
 
 /// Takes in the chain up to block `until`, or until a signal.
 pub(super) async fn sync(config: Config, until: u64) -> Result<()> {
     let mut stop = StopSignals::listen()?;
-    let providers = config.providers()?;
+    let providers = config.providers(&Arc::default())?;
     let Identity { pins, first } =
         identify(&providers, config.chain_id, config.settlement, config.deploy_block).await?;
     let store = SqliteStore::open(&config.db, &pins, first).await?;

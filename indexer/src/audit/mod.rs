@@ -147,10 +147,11 @@ impl<S: Store> Auditor<S> {
             self.store.accounts_touched(self.seen + 1, block.number, MOST_TOUCHED).await?;
         let next = self.store.accounts_after(self.last_account, some).await?;
         // Behind the last one it begins again.
-        self.last_account = next.last().copied();
+        self.last_account = next.last().copied().filter(|_| next.len() == some as usize);
         accounts.extend(next);
         let sessions = self.store.sessions_after(self.last_session, block.number, some).await?;
-        self.last_session = sessions.last().map_or(BEGINNING, |(position, _)| *position);
+        let last_session = sessions.last().filter(|_| sessions.len() == some as usize);
+        self.last_session = last_session.map_or(BEGINNING, |(position, _)| *position);
         let sessions: Vec<SessionId> = sessions.into_iter().map(|(_, session)| session).collect();
         let outcome = self.compare(block, Sums::Compared, &accounts, &sessions).await?;
         if matches!(outcome, Outcome::Clean(_) | Outcome::Differs(..)) {

@@ -6,7 +6,10 @@ use super::{
     rpc::{Call, Http, Replies, Ws, encode},
     wire::{RpcHeader, RpcLog},
 };
-use crate::ledger::{Block, Deployment, RawLog};
+use crate::{
+    ledger::{Block, Deployment, RawLog},
+    metrics::Metrics,
+};
 use alloy::{
     primitives::{Address, B256, Bytes, U64, U256},
     sol_types::{SolCall, SolEvent},
@@ -16,7 +19,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use tokio::sync::watch;
@@ -93,6 +99,7 @@ pub struct Node {
     line: Line,
     url: Url,
     gate: Gate,
+    metrics: Arc<Metrics>,
     next_id: AtomicU64,
 }
 
@@ -114,13 +121,20 @@ impl Node {
             ),
         };
         let gate = Gate::new(Limits::default());
-        Ok(Self { line, url, gate, next_id: AtomicU64::new(1) })
+        let (metrics, next_id) = (Arc::default(), AtomicU64::new(1));
+        Ok(Self { line, url, gate, metrics, next_id })
     }
 
     /// The same node, asked no more than `limits` allow.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { gate: Gate::new(limits), ..self }
+    }
+
+    /// The same node, whose calls `metrics` counts.
+    #[must_use]
+    pub fn counted_by(self, metrics: Arc<Metrics>) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Scheme, host and port: what may be shown of the node.
@@ -293,8 +307,19 @@ impl Node {
             Line::Http(http) => http.exchange(question).await,
             Line::Ws(ws) => ws.exchange(question, first_id).await,
         };
-        text.and_then(|text| Replies::parse(text, calls.len(), first_id))
-            .map_err(|failure| ChainError::of_failure(failure, calls[0].method, &self.url))
+        let replies = text
+            .and_then(|text| Replies::parse(text, calls.len(), first_id))
+            .map_err(|failure| ChainError::of_failure(failure, calls[0].method, &self.url));
+        let name = self.name();
+        for (place, Call { method, .. }) in calls.iter().enumerate() {
+            let outcome = match replies.as_ref().map(|replies| replies.result(place)) {
+                Ok(Ok(_)) => "ok",
+                Ok(Err(refusal)) => ChainError::of_refusal(refusal, method, &self.url).outcome(),
+                Err(error) => error.outcome(),
+            };
+            self.metrics.rpc_call(method, &name, outcome);
+        }
+        replies
     }
 
     fn read<T: DeserializeOwned>(

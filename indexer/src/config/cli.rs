@@ -175,6 +175,11 @@ pub struct Flags {
     #[arg(long, env = "LUXXON_EXPLORER_URL")]
     pub explorer_url: Option<Url>,
 
+    /// Seconds between two comparisons of some balances and sessions with the contract, 0 to 86400;
+    /// 0 is never. 60 unless said
+    #[arg(long, env = "LUXXON_AUDIT_SECONDS", value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    pub audit_seconds: Option<u64>,
+
     /// How the log is written: text unless said
     #[arg(long, env = "LUXXON_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,

@@ -26,6 +26,7 @@ pub(super) struct File {
     poll_ms: Option<u64>,
     public_rpc_url: Option<Url>,
     explorer_url: Option<Url>,
+    audit_seconds: Option<u64>,
     log_format: Option<LogFormat>,
     #[serde(default, rename = "provider")]
     pub(super) providers: Vec<ProviderEntry>,
@@ -76,6 +77,7 @@ impl File {
         let timeout_ms = within("timeout_ms", self.timeout_ms, 100, 120_000)?;
         let max_block_range = within("max_block_range", self.max_block_range, 1, 10_000)?;
         let poll_ms = within("poll_ms", self.poll_ms, 10, 60_000)?;
+        let audit_seconds = within("audit_seconds", self.audit_seconds, 0, 86_400)?;
         within("quorum", self.quorum.map(u64::from), 1, 2)?;
         Ok(Flags {
             config: flags.config,
@@ -92,6 +94,7 @@ impl File {
             poll_ms: flags.poll_ms.or(poll_ms),
             public_rpc_url: flags.public_rpc_url.or(self.public_rpc_url),
             explorer_url: flags.explorer_url.or(self.explorer_url),
+            audit_seconds: flags.audit_seconds.or(audit_seconds),
             log_format: flags.log_format.or(self.log_format),
         })
     }

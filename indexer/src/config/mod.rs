@@ -10,10 +10,11 @@ pub use node_url::NodeUrl;
 use crate::{
     api::PublicConfig,
     chain::{ChainError, Limits, Node, Providers, Quorum, is_loopback},
+    metrics::Metrics,
 };
 use alloy::primitives::Address;
 use file::{File, ProviderEntry};
-use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use url::Url;
 
 /// What is wrong with what the daemon was told: the key, what was found, what is expected.
@@ -41,6 +42,8 @@ pub struct Config {
     pub poll: Duration,
     /// The most blocks to ask for at once.
     pub max_block_range: Option<u64>,
+    /// The time between two comparisons with the contract; `None` for none.
+    pub audit_every: Option<Duration>,
     /// How the log is written.
     pub log_format: LogFormat,
     public_rpc_url: Option<Url>,
@@ -63,6 +66,7 @@ impl fmt::Debug for NodeConfig {
 
 const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 3010);
+const DEFAULT_AUDIT_SECONDS: u64 = 60;
 const DEFAULT_POLL_MS: u64 = 500;
 const DEFAULT_TIMEOUT_MS: u64 = 20_000;
 
@@ -122,23 +126,28 @@ impl Config {
             listen: flags.listen.unwrap_or(DEFAULT_LISTEN),
             poll: Duration::from_millis(flags.poll_ms.unwrap_or(DEFAULT_POLL_MS)),
             max_block_range: flags.max_block_range,
+            audit_every: match flags.audit_seconds.unwrap_or(DEFAULT_AUDIT_SECONDS) {
+                0 => None,
+                seconds => Some(Duration::from_secs(seconds)),
+            },
             log_format: flags.log_format.unwrap_or_default(),
             public_rpc_url: flags.public_rpc_url,
             explorer_url: flags.explorer_url,
         })
     }
 
-    /// The nodes, of which none has been asked anything yet.
+    /// The nodes, whose calls `metrics` counts. None has been asked anything yet.
     ///
     /// # Errors
     ///
     /// Where no connection could be made to any node from here.
-    pub fn providers(&self) -> Result<Providers, ChainError> {
+    pub fn providers(&self, metrics: &Arc<Metrics>) -> Result<Providers, ChainError> {
         let nodes = self.nodes.iter().map(|node| {
             let NodeConfig { url, timeout, limits } = node;
-            Node::new(url.clone(), *timeout).map(|node| node.with_limits(*limits))
+            let node = Node::new(url.clone(), *timeout)?;
+            Ok(node.with_limits(*limits).counted_by(Arc::clone(metrics)))
         });
-        Ok(Providers::new(nodes.collect::<Result<_, _>>()?, self.quorum))
+        Ok(Providers::new(nodes.collect::<Result<_, ChainError>>()?, self.quorum))
     }
 
     /// How many nodes must agree on the logs of final blocks.

@@ -7,12 +7,18 @@ use super::{
 };
 use crate::{
     chain::{BlockLogs, ChainError, Heads, Providers, Quorum, backoff},
+    health::Health,
     ledger::{Block, Deployment, Event, owed_after},
+    metrics::Metrics,
     store::{Batch, Cursor, Heights, Store, StoreError},
 };
 use alloy::{primitives::U256, sol_types::SolCall};
 use luxxon_bindings::{MicroUsdc, settlement::LuxxonSettlement::totalOwedCall};
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
@@ -40,12 +46,22 @@ pub struct Syncer<S> {
     store: S,
     deployment: Deployment,
     range_size: RangeSize,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
 }
 
 impl<S: Store> Syncer<S> {
     /// Follows `deployment` from wherever `store` stands.
     pub fn new(providers: Providers, store: S, deployment: Deployment) -> Self {
-        Self { providers, store, deployment, range_size: RangeSize::new(None) }
+        let (metrics, health) = Default::default();
+        let range_size = RangeSize::new(None);
+        Self { providers, store, deployment, range_size, metrics, health }
+    }
+
+    /// Tells `metrics` and `health` how it goes.
+    #[must_use]
+    pub fn watched_by(self, metrics: Arc<Metrics>, health: Arc<Health>) -> Self {
+        Self { metrics, health, ..self }
     }
 
     /// Never asks for more than `blocks` at once.
@@ -86,6 +102,9 @@ impl<S: Store> Syncer<S> {
         loop {
             let step = self.step_until(until).await;
             waiting.note(&step);
+            if matches!(step, Ok(Progress::Advanced | Progress::AtHead | Progress::RolledBack)) {
+                self.health.moved();
+            }
             match step {
                 Ok(Progress::Advanced) => failures = 0,
                 // Behind a balancer whose nodes differ at the head, the next step may undo a
@@ -106,7 +125,7 @@ impl<S: Store> Syncer<S> {
     fn wait_after(&self, failures: u32) -> Duration {
         let wait = backoff(failures, fastrand::f64());
         let rests = self.providers.all_rest_until();
-        let rest = rests.map(|until| until.saturating_duration_since(std::time::Instant::now()));
+        let rest = rests.map(|until| until.saturating_duration_since(Instant::now()));
         wait.max(rest.unwrap_or_default())
     }
 
@@ -119,6 +138,8 @@ impl<S: Store> Syncer<S> {
     async fn step_until(&mut self, until: u64) -> Result<Progress, SyncError> {
         let heads = self.providers.heads().await?;
         let cursor = self.store.cursor().await?;
+        let (safe, finalized) = (cursor.safe_block, cursor.final_block);
+        self.metrics.stands(cursor.block, safe, finalized, heads.latest.number);
         if cursor.block.number >= until {
             return Ok(Progress::AtHead);
         }
@@ -168,9 +189,14 @@ impl<S: Store> Syncer<S> {
                 }
                 return Err(missing.into());
             }
-            info!(to, blocks = to - cursor.block.number, events = events.len(), "backfilled");
+            let (count, began) = (events.len(), Instant::now());
+            self.metrics.range(to - cursor.block.number);
+            info!(to, blocks = to - cursor.block.number, events = count, "backfilled");
             let heights = Heights { safe_block: to, final_block: to };
             cursor = self.store.commit(cursor.block, Batch { blocks, events, heights }).await?;
+            self.metrics.committed(count, began.elapsed());
+            self.metrics.stands(cursor.block, to, to, heads.latest.number);
+            self.health.moved();
         }
         Ok(Progress::Advanced)
     }
@@ -197,7 +223,9 @@ impl<S: Store> Syncer<S> {
         debug!(number, events = events.len(), "block taken in");
         // What is final is raised on its own, after a look at what the contract owes there.
         let batch = Batch { blocks: vec![header.block()], events, heights: cursor.heights() };
+        let (count, began) = (batch.events.len(), Instant::now());
         self.store.commit(cursor.block, batch).await?;
+        self.metrics.committed(count, began.elapsed());
         Ok(Progress::Advanced)
     }
 
@@ -241,6 +269,7 @@ impl<S: Store> Syncer<S> {
                 Some(theirs) if theirs.hash == ours.hash => {
                     let events = self.store.rollback(number).await?;
                     let depth = cursor.block.number - number;
+                    self.metrics.reorg(depth);
                     warn!(fork = number, depth, events, "reorg: rolled back");
                     return Ok(Progress::RolledBack);
                 }

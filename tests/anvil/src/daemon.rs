@@ -26,7 +26,14 @@ pub struct Daemon {
 impl Daemon {
     /// Starts it and waits until it serves.
     pub async fn start(options: &IndexerOptions) -> Result<Self> {
-        let mut daemon = Self::spawn(options)?;
+        Self::start_with(options, &[]).await
+    }
+
+    /// The same, with more flags.
+    pub async fn start_with(options: &IndexerOptions, flags: &[&str]) -> Result<Self> {
+        let mut command = command(options);
+        command.args(flags);
+        let mut daemon = Self::spawn(command)?;
         let stdout = daemon.child.stdout.take().ok_or_else(|| eyre!("no standard output"))?;
         let mut stdout = BufReader::new(stdout);
         let mut line = String::new();
@@ -39,14 +46,14 @@ impl Daemon {
 
     /// Starts it and waits for its end, where it should refuse to start.
     pub async fn refusal(options: &IndexerOptions) -> Result<Done> {
-        let mut daemon = Self::spawn(options)?;
+        let mut daemon = Self::spawn(command(options))?;
         let stdout = daemon.child.stdout.take().ok_or_else(|| eyre!("no standard output"))?;
         daemon.stdout = read_on(stdout);
         daemon.end().await
     }
 
-    fn spawn(options: &IndexerOptions) -> Result<Self> {
-        let mut child = command(options).spawn().wrap_err("the indexer does not start")?;
+    fn spawn(mut command: Command) -> Result<Self> {
+        let mut child = command.spawn().wrap_err("the indexer does not start")?;
         let stderr = child.stderr.take().ok_or_else(|| eyre!("no standard error"))?;
         let (sender, said) = watch::channel(String::new());
         tokio::spawn(async move {

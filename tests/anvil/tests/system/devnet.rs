@@ -225,9 +225,9 @@ async fn a_signal_to_the_make_that_runs_it_alone_ends_everything() -> Result<()>
     let makefile = folder.path().join("Makefile");
     fs::write(&makefile, format!("devnet:\n\t@exec {luxxon} devnet --json --no-traffic\n"))?;
     for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::KILL] {
-        // Started by a shell that ignores SIGINT, as one in the background does, make would too.
+        // Started by a shell in the background, or by nohup, it would ignore what they do.
         let mut make = Command::new("env");
-        make.args(["--default-signal=INT", "make", "-f"]).arg(&makefile).arg("devnet");
+        make.args(["--default-signal=INT,HUP", "make", "-f"]).arg(&makefile).arg("devnet");
         let mut make = Devnet::run(make)?;
         make.line().await?;
         let devnet = make.child_named("luxxon")?;

@@ -7,6 +7,7 @@ mod deploy_refusals;
 mod devnet;
 mod docs;
 mod faults;
+mod operations;
 mod proxy;
 mod reorg;
 mod roles;

@@ -1,0 +1,183 @@
+//! What the daemon counts, for Prometheus.
+
+use crate::ledger::Block;
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// Counters and gauges, and the registry that names them. Shared by the parts of one daemon.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    head: Gauge,
+    cursor: Gauge,
+    safe: Gauge,
+    finalized: Gauge,
+    lag_blocks: Gauge,
+    lag_seconds: Gauge,
+    /// Unix time of the cursor's block; 0 before there is one.
+    cursor_time: AtomicU64,
+    events: Counter,
+    reorg_depth: Histogram,
+    rpc_calls: Family<RpcLabels, Counter>,
+    range_blocks: Gauge,
+    commit_seconds: Histogram,
+    audits: Family<AuditLabels, Counter>,
+    differences: Gauge,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RpcLabels {
+    method: &'static str,
+    provider: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AuditLabels {
+    result: &'static str,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let metrics = Self {
+            registry: Registry::with_prefix("luxxon_indexer"),
+            head: Gauge::default(),
+            cursor: Gauge::default(),
+            safe: Gauge::default(),
+            finalized: Gauge::default(),
+            lag_blocks: Gauge::default(),
+            lag_seconds: Gauge::default(),
+            cursor_time: AtomicU64::new(0),
+            events: Counter::default(),
+            reorg_depth: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0]),
+            rpc_calls: Family::default(),
+            range_blocks: Gauge::default(),
+            commit_seconds: Histogram::new([0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]),
+            audits: Family::default(),
+            differences: Gauge::default(),
+        };
+        metrics.registered()
+    }
+}
+
+impl Metrics {
+    fn registered(mut self) -> Self {
+        let all = &mut self.registry;
+        all.register("head", "The node's last block", self.head.clone());
+        all.register("cursor", "The last block that is in", self.cursor.clone());
+        all.register("safe", "The last block that is in and safe", self.safe.clone());
+        all.register("finalized", "The last block that is in and final", self.finalized.clone());
+        all.register("lag_blocks", "Blocks of the node that are not in", self.lag_blocks.clone());
+        let help = "Age of the last block that is in";
+        all.register_with_unit("lag", help, Unit::Seconds, self.lag_seconds.clone());
+        all.register("events", "Events taken in", self.events.clone());
+        let help = "Blocks taken back by a reorg";
+        all.register("reorg_depth", help, self.reorg_depth.clone());
+        all.register("rpc_calls", "Calls of nodes, by their outcome", self.rpc_calls.clone());
+        all.register("range_blocks", "Blocks asked for at once", self.range_blocks.clone());
+        let help = "Time a transaction of the ledger took";
+        all.register_with_unit("commit", help, Unit::Seconds, self.commit_seconds.clone());
+        all.register("audits", "Comparisons with the contract", self.audits.clone());
+        let help = "Differences that the last comparison found";
+        all.register("audit_differences", help, self.differences.clone());
+        self
+    }
+
+    /// A call of a node.
+    pub(crate) fn rpc_call(&self, method: &'static str, provider: &str, outcome: &'static str) {
+        let labels = RpcLabels { method, provider: provider.to_owned(), outcome };
+        self.rpc_calls.get_or_create(&labels).inc();
+    }
+
+    /// Where ledger and node stand.
+    pub(crate) fn stands(&self, cursor: Block, safe: u64, finalized: u64, head: u64) {
+        self.cursor.set(cursor.number.cast_signed());
+        self.safe.set(safe.cast_signed());
+        self.finalized.set(finalized.cast_signed());
+        self.head.set(head.cast_signed());
+        self.lag_blocks.set(head.saturating_sub(cursor.number).cast_signed());
+        self.cursor_time.store(cursor.timestamp, Ordering::Relaxed);
+    }
+
+    /// A transaction that took in `events`.
+    pub(crate) fn committed(&self, events: usize, took: Duration) {
+        self.events.inc_by(events as u64);
+        self.commit_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Blocks were asked for at once.
+    pub(crate) fn range(&self, blocks: u64) {
+        self.range_blocks.set(blocks.cast_signed());
+    }
+
+    /// The chain gave up blocks.
+    #[expect(clippy::cast_precision_loss, reason = "a depth is small")]
+    pub(crate) fn reorg(&self, depth: u64) {
+        self.reorg_depth.observe(depth as f64);
+    }
+
+    /// A comparison with the contract that came to an end: `clean` or `differs`.
+    pub(crate) fn audit(&self, result: &'static str, differences: usize) {
+        self.audit_undecided(result);
+        self.differences.set(i64::try_from(differences).unwrap_or(i64::MAX));
+    }
+
+    /// A comparison that did not: `state_unavailable`, `replaced` or `failed`.
+    pub(crate) fn audit_undecided(&self, result: &'static str) {
+        self.audits.get_or_create(&AuditLabels { result }).inc();
+    }
+
+    /// Everything, in Prometheus' text format.
+    ///
+    /// # Errors
+    ///
+    /// None that is known: the text is written into memory.
+    pub fn text(&self) -> Result<String, fmt::Error> {
+        let time = self.cursor_time.load(Ordering::Relaxed);
+        if time > 0 {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+            self.lag_seconds.set(now.saturating_sub(time).cast_signed());
+        }
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy::primitives::B256;
+
+    #[test]
+    fn what_was_counted_is_in_the_text_under_its_name() {
+        let metrics = Metrics::default();
+        metrics.stands(Block { number: 7, hash: B256::ZERO, timestamp: 1 }, 5, 3, 9);
+        metrics.rpc_call("eth_getLogs", "https://base.example", "busy");
+        metrics.reorg(2);
+        metrics.audit("differs", 4);
+        let text = metrics.text().unwrap();
+        for line in [
+            "luxxon_indexer_head 9",
+            "luxxon_indexer_cursor 7",
+            "luxxon_indexer_safe 5",
+            "luxxon_indexer_finalized 3",
+            "luxxon_indexer_lag_blocks 2",
+            "luxxon_indexer_rpc_calls_total{method=\"eth_getLogs\",provider=\"https://base.example\",outcome=\"busy\"} 1",
+            "luxxon_indexer_reorg_depth_bucket{le=\"2.0\"} 1",
+            "luxxon_indexer_audits_total{result=\"differs\"} 1",
+            "luxxon_indexer_audit_differences 4",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+        assert!(text.contains("luxxon_indexer_lag_seconds "), "{text}");
+    }
+}

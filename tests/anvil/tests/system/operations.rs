@@ -1,0 +1,107 @@
+//! What the people who run the daemon are told: `/ready` and `/metrics`.
+
+use alloy::transports::http::reqwest;
+use eyre::{Result, ensure};
+use luxxon_tests::{Daemon, History, World, tables};
+use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+const LONGEST: Duration = Duration::from_mins(1);
+
+/// `GET path` beside the API: status and body.
+async fn get(daemon: &Daemon, path: &str) -> Result<(u16, String)> {
+    let url = daemon.api_url().replace("/api/v1", path);
+    let client = reqwest::Client::builder().no_proxy().timeout(LONGEST).build()?;
+    let response = client.get(url).send().await?;
+    Ok((response.status().as_u16(), response.text().await?))
+}
+
+/// Waits until `/ready` answers with `status`, and returns what it says.
+async fn until_ready_says(daemon: &Daemon, status: u16) -> Result<String> {
+    let began = Instant::now();
+    loop {
+        let (found, body) = get(daemon, "/ready").await?;
+        if found == status {
+            return Ok(body);
+        }
+        ensure!(began.elapsed() < LONGEST, "{found} {body}: {}", daemon.said());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn add_to_pools(db: &Path, amount: i64) -> Result<()> {
+    let mut connection = SqliteConnectOptions::new().filename(db).connect().await?;
+    sqlx::query("UPDATE pools SET balance = balance + ?")
+        .bind(amount)
+        .execute(&mut connection)
+        .await?;
+    Ok(connection.close().await?)
+}
+
+#[tokio::test]
+async fn a_balance_that_is_not_the_contracts_turns_ready_red_until_it_is_right_again() -> Result<()>
+{
+    let world = World::start().await?;
+    History::seeded(40).play(&world, 20).await?;
+    let db = world.path("ledger.db");
+    let options = world.daemon_options(&db).await?;
+    let daemon = Daemon::start_with(&options, &["--audit-seconds", "1"]).await?;
+    assert_eq!(until_ready_says(&daemon, 200).await?, r#"{"ready":true,"complaints":[]}"#);
+
+    let (head, began) = (world.head().await?, Instant::now());
+    while tables::cursor(&db).await?.0 < head {
+        ensure!(began.elapsed() < LONGEST, "{}", daemon.said());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    add_to_pools(&db, 1).await?;
+    let body = until_ready_says(&daemon, 503).await?;
+    ensure!(body.contains("deposits(0x") && body.contains("in the tables"), "{body}");
+    let (_, metrics) = get(&daemon, "/metrics").await?;
+    ensure!(metrics.contains(r#"audits_total{result="differs"}"#), "{metrics}");
+
+    add_to_pools(&db, -1).await?;
+    until_ready_says(&daemon, 200).await?;
+    daemon.stop().await?.says(0, &[])
+}
+
+#[tokio::test]
+async fn metrics_say_where_ledger_and_node_stand_and_how_the_node_answers() -> Result<()> {
+    let world = World::with_finality(2).await?;
+    let mut history = History::seeded(41);
+    history.play(&world, 20).await?;
+    let db = world.path("ledger.db");
+    let daemon = Daemon::start(&world.daemon_options(&db).await?).await?;
+    until_ready_says(&daemon, 200).await?;
+    world.reorg(2).await?;
+    history.play(&world, 2).await?;
+    let head = world.head().await?;
+    let began = Instant::now();
+    let wanted = format!("luxxon_indexer_cursor {head}\n");
+    let text = loop {
+        let (status, text) = get(&daemon, "/metrics").await?;
+        ensure!(status == 200, "{text}");
+        if text.contains(&wanted) {
+            break text;
+        }
+        ensure!(began.elapsed() < LONGEST, "{text}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let node = world.rpc_url().trim_end_matches('/');
+    for line in [
+        format!("luxxon_indexer_head {head}\n"),
+        "luxxon_indexer_lag_blocks 0\n".to_owned(),
+        "luxxon_indexer_reorg_depth_count 1\n".to_owned(),
+        format!(
+            r#"luxxon_indexer_rpc_calls_total{{method="eth_getLogs",provider="{node}",outcome="ok"}}"#
+        ),
+    ] {
+        ensure!(text.contains(&line), "{line} is not in\n{text}");
+    }
+    daemon.stop().await?.says(0, &[])?;
+    tables::assert_same(&tables::dump(&db).await?, &world.clean_run().await?);
+    Ok(())
+}
