@@ -4,7 +4,8 @@
 use crate::{
     ledger::{Block, Change, Deployment, Event, Position, Settlement},
     store::{
-        Batch, Cursor, Heights, NewSession, NewWorkspace, Pins, SqliteStore, Store, Workspace,
+        Batch, Cursor, Heights, NewSession, NewWorkspace, Pins, SqliteStore, Store, Wallet,
+        Workspace,
     },
 };
 use alloy::primitives::{Address, B256, U256, address, keccak256};
@@ -116,6 +117,11 @@ pub(crate) fn up_to(final_block: u64) -> Heights {
 /// A cursor on `block`, with what [`up_to`] makes final, which owes `owed`.
 pub(crate) fn cursor(block: Block, final_block: u64, owed: u64) -> Cursor {
     Cursor { block, safe_block: final_block, final_block, owed: MicroUsdc::new(owed) }
+}
+
+/// A wallet whose pool holds `balance`, and for which nothing is held.
+pub(crate) fn pool_of(balance: u64, at: Block) -> Wallet {
+    Wallet { balance: MicroUsdc::new(balance), claimable: MicroUsdc::ZERO, at }
 }
 
 /// A new database. It is gone when the directory is dropped.

@@ -56,7 +56,7 @@ pub(super) async fn settlement<S: Store>(
     let Path(text) = path.map_err(|_| malformed())?;
     let uuid = input::uuid(&text).ok_or_else(malformed)?;
     let session = SessionId::of(uuid);
-    let SessionRecord { registered, settled } = api.store.session(session).await?;
+    let SessionRecord { registered, settled, .. } = api.store.session(session).await?;
     let settled = settled.as_ref().map(payment).transpose()?;
     if registered.is_none() && settled.is_none() {
         return Err(ApiError::new(Code::SessionNotFound));

@@ -44,6 +44,26 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    /// The last block of `level`.
+    #[must_use]
+    pub fn height_of(&self, level: Level) -> u64 {
+        match level {
+            Level::Latest => self.block.number,
+            Level::Safe => self.safe_block,
+            Level::Finalized => self.final_block,
+        }
+    }
+
+    /// How sure block `number` is, which is in.
+    #[must_use]
+    pub fn level_of(&self, number: u64) -> Level {
+        match number {
+            number if number <= self.final_block => Level::Finalized,
+            number if number <= self.safe_block => Level::Safe,
+            _ => Level::Latest,
+        }
+    }
+
     /// How far the chain is sure of what is in.
     #[must_use]
     pub fn heights(&self) -> Heights {
@@ -88,12 +108,26 @@ impl Batch {
     }
 }
 
-/// A wallet's pool, and the block it is true at.
+/// How sure what is read has to be. On Base, `Safe` is about two minutes behind `Latest`, and
+/// `Finalized` about twenty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Everything that is in. A reorg may take it back.
+    Latest,
+    /// What only a reorg of the layer below takes back.
+    Safe,
+    /// What nothing takes back.
+    Finalized,
+}
+
+/// What a wallet is owed, and the block it is true at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wallet {
-    /// What the pool holds.
+    /// What its pool holds.
     pub balance: MicroUsdc,
-    /// The block it holds it at: the cursor's.
+    /// What is held for it because it could not be paid.
+    pub claimable: MicroUsdc,
+    /// The block it is true at: the cursor's, or the last one of the level it was read at.
     pub at: Block,
 }
 
@@ -128,6 +162,16 @@ pub struct SessionRecord {
     pub registered: Option<Session>,
     /// The payment and its block, once the chain has it.
     pub settled: Option<(Event, Block)>,
+    /// How far the ledger had come.
+    pub cursor: Cursor,
+}
+
+impl SessionRecord {
+    /// How sure the payment is, once the chain has it.
+    #[must_use]
+    pub fn level(&self) -> Option<Level> {
+        self.settled.as_ref().map(|(_, block)| self.cursor.level_of(block.number))
+    }
 }
 
 /// The one way to the tables.
@@ -203,8 +247,17 @@ pub trait Store: Clone + Send + Sync + 'static {
         limit: u32,
     ) -> impl Future<Output = Result<Vec<(Position, SessionId)>, StoreError>> + Send;
 
-    /// The pool of `account`.
-    fn wallet(&self, account: Address) -> impl Future<Output = Result<Wallet, StoreError>> + Send;
+    /// What `account` is owed, by everything that is in.
+    fn wallet(&self, account: Address) -> impl Future<Output = Result<Wallet, StoreError>> + Send {
+        self.wallet_at(account, Level::Latest)
+    }
+
+    /// What `account` was owed after the last block of `level`.
+    fn wallet_at(
+        &self,
+        account: Address,
+        level: Level,
+    ) -> impl Future<Output = Result<Wallet, StoreError>> + Send;
 
     /// The newest `limit` deposits, withdrawals, settlements (both sides) and approvals of `account`,
     /// newest first; only those older than `before` where it is given.

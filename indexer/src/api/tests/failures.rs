@@ -5,8 +5,8 @@ use crate::{
     api::router,
     ledger::{Block, Event, EventId, Position},
     store::{
-        AccountBalances, ApiKey, Batch, Cursor, Heights, NewApiKey, NewSession, NewWorkspace,
-        SessionRecord, Store, StoreError, Wallet, WalletEvent, Workspace,
+        AccountBalances, ApiKey, Batch, Cursor, Heights, Level, NewApiKey, NewSession,
+        NewWorkspace, SessionRecord, Store, StoreError, Wallet, WalletEvent, Workspace,
     },
     testing::CONSUMER,
 };
@@ -114,7 +114,7 @@ impl Store for Failing {
         self.fail()
     }
 
-    async fn wallet(&self, _: Address) -> Result<Wallet, StoreError> {
+    async fn wallet_at(&self, _: Address, _: Level) -> Result<Wallet, StoreError> {
         self.fail()
     }
 

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     ledger::{BalanceChange, Balances, Block, Change, Event, Holding},
-    store::{Batch, Cursor, Heights, StoreError},
+    store::{Batch, Cursor, Heights, Level, StoreError, Wallet},
 };
 use alloy::primitives::Address;
 use luxxon_bindings::MicroUsdc;
@@ -105,6 +105,27 @@ async fn take_back(tx: &mut SqliteConnection, cursor: &Cursor, to: u64) -> Resul
     sqlx::query("DELETE FROM events WHERE block_number > ?").bind(to).execute(&mut *tx).await?;
     sqlx::query("DELETE FROM blocks WHERE number > ?").bind(to).execute(&mut *tx).await?;
     Ok(events.len() as u64)
+}
+
+/// What `account` was owed after the last block of `level`: what it is owed now, with all that came
+/// after that block undone.
+pub(super) async fn wallet_at(
+    tx: &mut SqliteConnection,
+    account: Address,
+    level: Level,
+) -> Result<Wallet, StoreError> {
+    let cursor = reads::cursor(tx).await?;
+    let height = cursor.height_of(level);
+    let at = reads::block(tx, height).await?;
+    let at = at.ok_or_else(|| StoreError::Damaged(format!("block {height} is not kept")))?;
+    let [pool, claimable] = [Holding::Pool(account), Holding::Claimable(account)];
+    let mut balances = load_holdings(tx, cursor.owed, BTreeSet::from([pool, claimable])).await?;
+    if height < cursor.block.number {
+        for event in reads::events_of(tx, account, height).await?.iter().rev() {
+            balances.revert(event)?;
+        }
+    }
+    Ok(Wallet { balance: balances.balance(pool), claimable: balances.balance(claimable), at })
 }
 
 /// Puts the cursor on the block `to`. What was safe or final above it is so no more.

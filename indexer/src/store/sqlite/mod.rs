@@ -15,7 +15,7 @@ mod registry;
 mod tests;
 
 use super::{
-    AccountBalances, ApiKey, Batch, Cursor, Heights, NewApiKey, NewSession, NewWorkspace,
+    AccountBalances, ApiKey, Batch, Cursor, Heights, Level, NewApiKey, NewSession, NewWorkspace,
     SessionRecord, Store, StoreError, Wallet, WalletEvent, Workspace,
 };
 use crate::ledger::{Block, Event, EventId, Position};
@@ -114,8 +114,9 @@ impl Store for SqliteStore {
         audit_reads::sessions_after(&mut connection, after, to, limit).await
     }
 
-    async fn wallet(&self, account: Address) -> Result<Wallet, StoreError> {
-        reads::wallet(&mut *self.readers.acquire().await?, account).await
+    async fn wallet_at(&self, account: Address, level: Level) -> Result<Wallet, StoreError> {
+        let mut tx = self.readers.begin().await?;
+        ledger::wallet_at(&mut tx, account, level).await
     }
 
     async fn wallet_events(
@@ -132,6 +133,7 @@ impl Store for SqliteStore {
         Ok(SessionRecord {
             registered: registry::session(&mut tx, session).await?,
             settled: reads::settled(&mut tx, session).await?,
+            cursor: reads::cursor(&mut tx).await?,
         })
     }
 

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     ledger::{Block, Change, Event, EventId, Position, Settlement, Side},
-    store::{Cursor, StoreError, Wallet, WalletEvent},
+    store::{Cursor, StoreError, WalletEvent},
 };
 use alloy::primitives::Address;
 use luxxon_bindings::{MicroUsdc, SessionId};
@@ -40,20 +40,21 @@ pub(super) async fn block(
     row.as_ref().map(block_of).transpose()
 }
 
-pub(super) async fn wallet(
+/// The events of `account` in the blocks above `number`, ascending.
+pub(super) async fn events_of(
     connection: &mut SqliteConnection,
     account: Address,
-) -> Result<Wallet, StoreError> {
-    let row = sqlx::query(
-        "SELECT number, hash, timestamp,
-            coalesce((SELECT balance FROM pools WHERE account = ?), 0) AS balance
-         FROM cursor JOIN blocks ON number = block_number",
+    number: u64,
+) -> Result<Vec<Event>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT * FROM events WHERE account = ? AND block_number > ?
+         ORDER BY block_number, log_index",
     )
     .bind(account.to_vec())
-    .fetch_optional(connection)
-    .await?
-    .ok_or_else(|| StoreError::Damaged("it has no cursor".to_owned()))?;
-    Ok(Wallet { balance: money(&row, "balance")?, at: block_of(&row)? })
+    .bind(integer("number", number)?)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(event_of).collect()
 }
 
 /// One row a side, newest first. Each side is read along its own index and stops at the limit, so a

@@ -1,10 +1,10 @@
 use super::dump;
 use crate::{
     ledger::{Block, Change, Event, Settlement, Side},
-    store::{Batch, Heights, SqliteStore, Store, StoreError, Wallet, WalletEvent},
+    store::{Batch, Heights, SqliteStore, Store, StoreError, WalletEvent},
     testing::{
         CONSUMER, OPERATOR, STRANGER, approval, block, cursor, db_path, deposit, event, first,
-        forked, new_store, one_block, settle, take, withdrawal,
+        forked, new_store, one_block, pool_of, settle, take, withdrawal,
     },
 };
 use alloy::primitives::U256;
@@ -27,7 +27,7 @@ async fn a_new_database_begins_at_the_block_before_the_deployment() {
     assert_eq!(store.cursor().await.unwrap(), begin);
     assert_eq!(store.block(99).await.unwrap(), Some(first()));
     assert_eq!(store.block(100).await.unwrap(), None);
-    let empty = Wallet { balance: MicroUsdc::ZERO, at: first() };
+    let empty = pool_of(0, first());
     assert_eq!(store.wallet(CONSUMER).await.unwrap(), empty);
     assert_eq!(store.wallet_events(CONSUMER, None, 10).await.unwrap(), []);
 }
@@ -45,7 +45,7 @@ async fn a_commit_moves_cursor_rows_and_pools_together() {
 
     let there = cursor(block(105), 99, 4_000);
     assert_eq!(store.cursor().await.unwrap(), there);
-    let wallet = Wallet { balance: MicroUsdc::new(4_000), at: block(105) };
+    let wallet = pool_of(4_000, block(105));
     assert_eq!(store.wallet(CONSUMER).await.unwrap(), wallet);
     assert_eq!(balance(&store, OPERATOR).await, 0, "an operator is paid outside the pools");
     let dump = dump(&store).await;

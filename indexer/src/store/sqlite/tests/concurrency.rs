@@ -1,12 +1,12 @@
 use super::{super::reads, dump};
 use crate::{
-    store::{Store, StoreError, Wallet, sqlite::ledger},
+    store::{Level, Store, StoreError, sqlite::ledger},
     testing::{
-        CONSUMER, OPERATOR, block, db_path, deposit, first, new_store, one_block, settle, take,
-        up_to,
+        CONSUMER, OPERATOR, block, db_path, deposit, first, new_store, one_block, pool_of, settle,
+        take, up_to,
     },
 };
-use luxxon_bindings::{MicroUsdc, SessionId};
+use luxxon_bindings::SessionId;
 use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 use std::{
     future::{Future, poll_fn},
@@ -41,12 +41,11 @@ async fn readers_see_the_state_before_a_transaction_until_it_is_committed() {
         assert_eq!(store.api_key([0; 32]).await.unwrap(), None);
         store.wallet(CONSUMER).await.unwrap()
     });
-    let balance = MicroUsdc::new(5_000);
-    assert_eq!(before.await.unwrap(), Wallet { balance, at: block(100) });
+    assert_eq!(before.await.unwrap(), pool_of(5_000, block(100)));
 
     writing.commit().await.unwrap();
     let after = store.wallet(CONSUMER).await.unwrap();
-    assert_eq!(after, Wallet { balance: MicroUsdc::ZERO, at: block(101) });
+    assert_eq!(after, pool_of(0, block(101)));
     assert!(store.session(SessionId::of(SESSION)).await.unwrap().settled.is_some());
 }
 
@@ -58,8 +57,8 @@ async fn a_reader_in_the_middle_of_a_transaction_does_not_hold_up_the_writer() {
     timeout(AT_ONCE, take(&store, block(100), [deposit(CONSUMER, 5)])).await.unwrap();
     timeout(AT_ONCE, store.rollback(99)).await.unwrap().unwrap();
     timeout(AT_ONCE, take(&store, block(100), [deposit(CONSUMER, 7)])).await.unwrap();
-    let same = reads::wallet(&mut reading, CONSUMER).await.unwrap();
-    assert_eq!(same, Wallet { balance: MicroUsdc::ZERO, at: cursor.block });
+    let same = ledger::wallet_at(&mut reading, CONSUMER, Level::Latest).await.unwrap();
+    assert_eq!(same, pool_of(0, cursor.block));
 }
 
 /// In block `n` the pool holds `n - 99`: every answer can be checked by itself, whenever it was

@@ -3,7 +3,7 @@
 use super::dump;
 use crate::{
     ledger::{Block, Change, Event},
-    store::{Batch, SqliteStore, Store, StoreError, sqlite::ledger},
+    store::{Batch, Level, SqliteStore, Store, StoreError, sqlite::ledger},
     testing::{approval, deposit, event, first, forked, new_store, settle, up_to, withdrawal},
 };
 use alloy::primitives::{Address, U256};
@@ -303,10 +303,29 @@ impl Run {
         let owed = balances.values().chain(held.values()).sum::<u64>();
         prop_assert_eq!(self.store.cursor().await.unwrap().owed.get(), owed);
         self.check_owed_below().await?;
+        self.check_levels().await?;
         for account in (0..3).map(account) {
             let wallet = self.store.wallet(account).await.unwrap();
             let expected = balances.get(&account).copied().unwrap_or_default();
             prop_assert_eq!((wallet.balance.get(), wallet.at), (expected, self.chain.head()));
+        }
+        Ok(())
+    }
+
+    /// What is read at a level is what the events up to its last block make.
+    async fn check_levels(&self) -> Result<(), TestCaseError> {
+        let cursor = self.store.cursor().await.unwrap();
+        for level in [Level::Latest, Level::Safe, Level::Finalized] {
+            let mut then = self.chain.clone();
+            then.blocks.retain(|(block, _)| block.number <= cursor.height_of(level));
+            let (balances, held) = then.balances();
+            for account in (0..3).map(account) {
+                let wallet = self.store.wallet_at(account, level).await.unwrap();
+                let of = |all: &BTreeMap<Address, u64>| all.get(&account).copied().unwrap_or(0);
+                let found = (wallet.balance.get(), wallet.claimable.get());
+                prop_assert_eq!(found, (of(&balances), of(&held)), "{:?}", level);
+                prop_assert_eq!(wallet.at.number, cursor.height_of(level));
+            }
         }
         Ok(())
     }

@@ -1,8 +1,5 @@
 use crate::{
-    store::{
-        ApiKey, NewApiKey, NewSession, NewWorkspace, Scope, Session, SessionRecord, Store,
-        StoreError,
-    },
+    store::{ApiKey, NewApiKey, NewSession, NewWorkspace, Scope, Session, Store, StoreError},
     testing::{CONSUMER, OPERATOR, block, deposit, new_store, settle, take, terms, workspace},
 };
 use luxxon_bindings::{MicroUsdc, SessionId};
@@ -80,10 +77,10 @@ async fn a_session_is_registered_once_however_often_it_is_said() {
         store.register_session(terms.clone()).await.unwrap();
     }
     let registered = Session { terms, consumer_wallet: CONSUMER, operator_wallet: OPERATOR };
-    let expected = SessionRecord { registered: Some(registered), settled: None };
-    assert_eq!(store.session(SessionId::of(SESSION)).await.unwrap(), expected);
-    let unknown = SessionRecord { registered: None, settled: None };
-    assert_eq!(store.session(SessionId::of(Uuid::from_u128(2))).await.unwrap(), unknown);
+    let record = store.session(SessionId::of(SESSION)).await.unwrap();
+    assert_eq!((record.registered, record.settled), (Some(registered), None));
+    let unknown = store.session(SessionId::of(Uuid::from_u128(2))).await.unwrap();
+    assert_eq!((unknown.registered, unknown.settled), (None, None));
 }
 
 #[tokio::test]
@@ -135,7 +132,7 @@ async fn a_session_the_contract_could_not_pay_is_refused() {
     let error = store.register_session(too_large).await.unwrap_err();
     assert!(matches!(error, StoreError::TooLarge { column: "rate_per_second", .. }), "{error}");
     let record = store.session(SessionId::of(SESSION)).await.unwrap();
-    assert_eq!(record, SessionRecord { registered: None, settled: None });
+    assert_eq!((record.registered, record.settled), (None, None));
 }
 
 #[tokio::test]
