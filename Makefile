@@ -7,7 +7,7 @@ NPM = node_modules/.package-lock.json
 # Wherever a user's cargo puts its builds, the programs below are started from here.
 export CARGO_TARGET_DIR = $(CURDIR)/target
 
-.PHONY: help devnet test check gas audit mutation smoke fmt artifacts
+.PHONY: help devnet test check gas audit mutation soak smoke fmt artifacts
 
 help:
 	@echo 'make devnet      run the whole system on a local chain (ARGS="--json …": see make devnet ARGS=--help)'
@@ -16,6 +16,7 @@ help:
 	@echo 'make gas         what every transaction costs, against its target, its floor and the last snapshot'
 	@echo 'make audit       every check of the contract and one table of results (ONLY="slither coverage": some of them)'
 	@echo 'make mutation    change the contract in one place at a time: does a test fail? (ARGS="--only withdraw")'
+	@echo 'make soak        two hundred kills and many mixtures of faults: minutes, for whoever changes how the chain is followed'
 	@echo 'make smoke       start a devnet as a user would, and compare what it serves with the chain'
 	@echo 'make fmt         format everything'
 	@echo 'make artifacts   compile the contracts into bindings/artifacts'
@@ -47,6 +48,10 @@ audit: $(NPM)
 
 mutation: $(NPM)
 	@node tests/mutation/run.js $(ARGS)
+
+soak: $(NPM)
+	cargo build --workspace
+	cargo test --package luxxon-tests --test system -- --ignored soak_ --test-threads 1 --nocapture
 
 smoke:
 	tests/smoke

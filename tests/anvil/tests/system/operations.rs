@@ -32,6 +32,23 @@ async fn until_ready_says(daemon: &Daemon, status: u16) -> Result<String> {
     }
 }
 
+/// Waits until every block is in, and returns what `/metrics` says then.
+async fn until_at_head(daemon: &Daemon, world: &World) -> Result<String> {
+    let (head, began) = (world.head().await?, Instant::now());
+    loop {
+        let (status, text) = get(daemon, "/metrics").await?;
+        ensure!(status == 200, "{text}");
+        let lines = |name: &str| text.lines().filter(|line| line.starts_with(name)).count();
+        if lines(&format!("luxxon_indexer_cursor {head}")) == 1
+            && lines("luxxon_indexer_lag_blocks 0") == 1
+        {
+            return Ok(text);
+        }
+        ensure!(began.elapsed() < LONGEST, "{text}{}", daemon.said());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 async fn add_to_pools(db: &Path, amount: i64) -> Result<()> {
     let mut connection = SqliteConnectOptions::new().filename(db).connect().await?;
     sqlx::query("UPDATE pools SET balance = balance + ?")
@@ -51,11 +68,7 @@ async fn a_balance_that_is_not_the_contracts_turns_ready_red_until_it_is_right_a
     let daemon = Daemon::start_with(&options, &["--audit-seconds", "1"]).await?;
     assert_eq!(until_ready_says(&daemon, 200).await?, r#"{"ready":true,"complaints":[]}"#);
 
-    let (head, began) = (world.head().await?, Instant::now());
-    while tables::cursor(&db).await?.0 < head {
-        ensure!(began.elapsed() < LONGEST, "{}", daemon.said());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until_at_head(&daemon, &world).await?;
 
     add_to_pools(&db, 1).await?;
     let body = until_ready_says(&daemon, 503).await?;
@@ -75,25 +88,12 @@ async fn metrics_say_where_ledger_and_node_stand_and_how_the_node_answers() -> R
     history.play(&world, 20).await?;
     let db = world.path("ledger.db");
     let daemon = Daemon::start(&world.daemon_options(&db).await?).await?;
-    until_ready_says(&daemon, 200).await?;
+    until_at_head(&daemon, &world).await?;
     world.reorg(2).await?;
     history.play(&world, 2).await?;
-    let head = world.head().await?;
-    let began = Instant::now();
-    let wanted = format!("luxxon_indexer_cursor {head}\n");
-    let text = loop {
-        let (status, text) = get(&daemon, "/metrics").await?;
-        ensure!(status == 200, "{text}");
-        if text.contains(&wanted) {
-            break text;
-        }
-        ensure!(began.elapsed() < LONGEST, "{text}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    };
+    let text = until_at_head(&daemon, &world).await?;
     let node = world.rpc_url().trim_end_matches('/');
     for line in [
-        format!("luxxon_indexer_head {head}\n"),
-        "luxxon_indexer_lag_blocks 0\n".to_owned(),
         "luxxon_indexer_reorg_depth_count 1\n".to_owned(),
         format!(
             r#"luxxon_indexer_rpc_calls_total{{method="eth_getLogs",provider="{node}",outcome="ok"}}"#

@@ -1,6 +1,6 @@
 //! Answers that are wrong and do not look it: F1 to F4, F23, F30 and F31.
 
-use super::scene::Scene;
+use super::scene::{Scene, wait};
 use alloy::primitives::U256;
 use eyre::Result;
 use luxxon_tests::{AnswerFault, Calls, History, Rule};
@@ -22,6 +22,27 @@ async fn f1_a_stale_node_behind_a_balancer_answers_nothing_for_blocks_it_lacks()
     assert!(cursor <= head - 3, "block {cursor} of {head} was taken in without being seen");
     stale.remove();
     scene.ends_right(daemon).await
+}
+
+/// Negative control: were the logs not bound to the header, and both to what the contract owes, a
+/// stale node's answer would be taken for everything. Here a balancer undoes the binding: only the
+/// calls for logs meet the stale node, and the one that asks what is owed a node without state.
+#[tokio::test]
+async fn f1_without_the_binding_a_stale_nodes_answer_is_taken_for_everything() -> Result<()> {
+    let scene = Scene::start().await?;
+    let mut daemon = scene.follow().await?;
+    scene.at_head(&mut daemon).await?;
+    let no_state = AnswerFault::Error { code: -32000, message: "missing trie node" };
+    let _no_state = scene.proxy.inject(Rule::new(Calls::Of("eth_call"), no_state));
+    let stale = scene.proxy.inject(Rule::new(Calls::BlockLogs, AnswerFault::NoLogs));
+    scene.deposit().await?;
+    let head = scene.world.head().await?;
+    wait(&mut daemon, "not at the head", async || Ok(scene.cursor().await? == head)).await?;
+    stale.until_fired(1).await?;
+    daemon.stop().await?.says(0, &[])?;
+    let clean = scene.world.clean_run().await?;
+    assert_ne!(scene.rows().await?, clean, "the deposit was seen: this fault shows nothing");
+    Ok(())
 }
 
 #[tokio::test]

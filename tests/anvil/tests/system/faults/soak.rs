@@ -47,8 +47,8 @@ async fn a_mixture_of_random_faults_reorgs_and_kills_leaves_the_rows_of_a_clean_
 }
 
 #[tokio::test]
-#[ignore = "takes minutes: for whoever changes how the chain is followed"]
-async fn many_mixtures_of_random_faults_leave_the_rows_of_a_clean_run() -> Result<()> {
+#[ignore = "takes minutes: make soak"]
+async fn soak_many_mixtures_of_random_faults_leave_the_rows_of_a_clean_run() -> Result<()> {
     for seed in 2..22 {
         soak(seed, 20).await?;
     }
