@@ -1,11 +1,11 @@
-use crate::Done;
+use crate::{Done, command};
 use eyre::{Result, WrapErr, ensure, eyre};
 use luxxon_script::devnet::IndexerOptions;
 use rustix::process::{Pid, Signal, kill_process};
-use std::{process::Stdio, time::Duration};
+use std::time::Duration;
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader},
-    process::{Child, Command},
+    process::{Child, ChildStdout, Command},
     sync::watch,
     task::JoinHandle,
     time::timeout,
@@ -14,7 +14,8 @@ use tokio::{
 /// It starts and stops within a second, unless the machine is busy.
 const LONGEST: Duration = Duration::from_mins(1);
 
-/// The indexer's process as a test sees it: from outside, with all it says.
+/// The indexer's process as a test sees it: from outside, with all it says. A daemon, or a command
+/// that ends by itself.
 #[derive(Debug)]
 pub struct Daemon {
     child: Child,
@@ -31,11 +32,13 @@ impl Daemon {
 
     /// The same, with more flags.
     pub async fn start_with(options: &IndexerOptions, flags: &[&str]) -> Result<Self> {
-        let mut command = command(options);
-        command.args(flags);
-        let mut daemon = Self::spawn(command)?;
-        let stdout = daemon.child.stdout.take().ok_or_else(|| eyre!("no standard output"))?;
-        let mut stdout = BufReader::new(stdout);
+        Self::serving(command::on_chain(options, &[&["run"], flags].concat())).await
+    }
+
+    /// Starts a command that serves, and waits until it does.
+    pub async fn serving(command: Command) -> Result<Self> {
+        let mut daemon = Self::begin(command)?;
+        let mut stdout = daemon.take_stdout()?;
         let mut line = String::new();
         timeout(LONGEST, stdout.read_line(&mut line)).await.wrap_err("it does not serve")??;
         daemon.stdout = read_on(stdout);
@@ -44,15 +47,19 @@ impl Daemon {
         Ok(daemon)
     }
 
-    /// Starts it and waits for its end, where it should refuse to start.
-    pub async fn refusal(options: &IndexerOptions) -> Result<Done> {
-        let mut daemon = Self::spawn(command(options))?;
-        let stdout = daemon.child.stdout.take().ok_or_else(|| eyre!("no standard output"))?;
-        daemon.stdout = read_on(stdout);
-        daemon.end().await
+    /// Starts a command, which may end by itself.
+    pub fn spawn(command: Command) -> Result<Self> {
+        let mut daemon = Self::begin(command)?;
+        daemon.stdout = read_on(daemon.take_stdout()?);
+        Ok(daemon)
     }
 
-    fn spawn(mut command: Command) -> Result<Self> {
+    /// Starts it and waits for its end, where it should refuse to start.
+    pub async fn refusal(options: &IndexerOptions) -> Result<Done> {
+        Self::spawn(command::on_chain(options, &["run"]))?.end().await
+    }
+
+    fn begin(mut command: Command) -> Result<Self> {
         let mut child = command.spawn().wrap_err("the indexer does not start")?;
         let stderr = child.stderr.take().ok_or_else(|| eyre!("no standard error"))?;
         let (sender, said) = watch::channel(String::new());
@@ -67,6 +74,16 @@ impl Daemon {
         });
         let nothing_yet = tokio::spawn(async { String::new() });
         Ok(Self { child, api_url: String::new(), stdout: nothing_yet, said })
+    }
+
+    fn take_stdout(&mut self) -> Result<BufReader<ChildStdout>> {
+        let stdout = self.child.stdout.take().ok_or_else(|| eyre!("no standard output"))?;
+        Ok(BufReader::new(stdout))
+    }
+
+    /// The process, as it names itself to others.
+    pub fn pid(&self) -> Result<u32> {
+        self.child.id().ok_or_else(|| eyre!("it has ended"))
     }
 
     /// Where it serves: ends in `/api/v1`.
@@ -97,7 +114,7 @@ impl Daemon {
     /// The most memory that it ever had, in bytes.
     #[cfg(target_os = "linux")]
     pub fn peak_memory(&self) -> Result<u64> {
-        let pid = self.child.id().ok_or_else(|| eyre!("it has ended"))?;
+        let pid = self.pid()?;
         let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let peak = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
@@ -112,9 +129,14 @@ impl Daemon {
 
     /// Asks it to end, and waits until it has.
     pub async fn stop(self) -> Result<Done> {
+        self.stop_by(Signal::TERM).await
+    }
+
+    /// Asks it to end by a signal, and waits until it has.
+    pub async fn stop_by(self, signal: Signal) -> Result<Done> {
         let pid = self.child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
         if let Some(pid) = pid {
-            kill_process(pid, Signal::TERM)?;
+            kill_process(pid, signal)?;
         }
         self.end().await
     }
@@ -131,20 +153,6 @@ impl Daemon {
         };
         timeout(LONGEST, ended).await.map_err(|_| eyre!("it does not end: {}", self.said()))?
     }
-}
-
-/// The one place that says how tests start the daemon: it looks at the chain often, and tells more
-/// than it would by default.
-fn command(options: &IndexerOptions) -> Command {
-    let mut command = options.command();
-    command
-        .args(["--poll-ms", "20", "--timeout-ms", "3000"])
-        .env("LUXXON_LOG", "info")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    command
 }
 
 fn read_on(mut stdout: impl AsyncRead + Unpin + Send + 'static) -> JoinHandle<String> {

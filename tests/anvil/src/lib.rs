@@ -4,6 +4,7 @@
 //! somebody who deploys and administers the contract with `luxxon` ([`Operator`]).
 
 mod api;
+pub mod command;
 mod daemon;
 mod history;
 pub mod http;

@@ -1,6 +1,6 @@
 //! The ledger's tables as text, so that two databases can be compared row for row.
 
-use eyre::Result;
+use eyre::{Result, ensure};
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions,
 };
@@ -61,6 +61,29 @@ pub async fn events_of_kind(path: &Path, kind: i64) -> Result<i64> {
         .await?;
     connection.close().await?;
     Ok(count)
+}
+
+/// The first column of what a query finds in the database at `path`, as text.
+pub async fn read(path: &Path, query: &str) -> Result<Vec<String>> {
+    let options = SqliteConnectOptions::new().filename(path).read_only(true);
+    let mut connection = options.connect().await?;
+    let found = sqlx::query_scalar(AssertSqlSafe(query.to_owned())).fetch_all(&mut connection);
+    let found = found.await?;
+    connection.close().await?;
+    Ok(found)
+}
+
+/// Changes the database at `path` behind everybody's back. Each of `statements` must change a row.
+pub async fn tamper(path: &Path, statements: &[&str]) -> Result<()> {
+    let mut connection = SqliteConnectOptions::new().filename(path).connect().await?;
+    let mut tx = connection.begin().await?;
+    for &statement in statements {
+        let changed = sqlx::query(AssertSqlSafe(statement.to_owned())).execute(&mut *tx).await?;
+        ensure!(changed.rows_affected() > 0, "no row was changed by: {statement}");
+    }
+    tx.commit().await?;
+    connection.close().await?;
+    Ok(())
 }
 
 async fn rows(connection: &mut SqliteConnection, table: &str) -> Result<Vec<String>> {
