@@ -46,12 +46,13 @@ fn heights(cursor: &Cursor, heads: &Heads, ours: &Ours) -> Heights {
     Heights { safe_block, final_block }
 }
 
-/// Decides from where the ledger stands and where the chain stands.
+/// Decides from where the ledger stands and where the chain stands. No block above `until` is taken
+/// in; of those that are, what is safe and final is followed all the same.
 ///
 /// A head that differs from our block of its height is a reorg, whether the chain grew, kept its
 /// height or became shorter. A head that is one of our own blocks is a node behind us. A head below
 /// the final height is behind as well: no reorg is deeper than finality.
-pub(super) fn next_step(cursor: &Cursor, heads: &Heads, ours: &Ours) -> Step {
+pub(super) fn next_step(cursor: &Cursor, heads: &Heads, ours: &Ours, until: u64) -> Step {
     let at = cursor.block.number;
     let head = &heads.latest;
     if head.number < cursor.final_block {
@@ -63,10 +64,10 @@ pub(super) fn next_step(cursor: &Cursor, heads: &Heads, ours: &Ours) -> Step {
     if head.number < at {
         return Step::Behind;
     }
-    if heads.finalized.number > at {
-        return Step::Backfill(heads.finalized.number);
+    if heads.finalized.number.min(until) > at {
+        return Step::Backfill(heads.finalized.number.min(until));
     }
-    if head.number > at {
+    if head.number.min(until) > at {
         return Step::Block(at + 1);
     }
     let now = heights(cursor, heads, ours);
@@ -114,7 +115,7 @@ mod tests {
     }
 
     fn step(cursor: &Cursor, heads: &Heads) -> Step {
-        next_step(cursor, heads, &ours(cursor, heads))
+        next_step(cursor, heads, &ours(cursor, heads), u64::MAX)
     }
 
     #[test]
@@ -154,6 +155,19 @@ mod tests {
     }
 
     #[test]
+    fn nothing_above_the_last_block_asked_for_is_taken_in_but_finality_is_followed() {
+        let step = |cursor: &Cursor, heads: &Heads, until| {
+            next_step(cursor, heads, &ours(cursor, heads), until)
+        };
+        assert_eq!(step(&cursor(0, 0), &heads(100, 1, 36), 20), Step::Backfill(20));
+        assert_eq!(step(&cursor(0, 0), &heads(100, 1, 36), 50), Step::Backfill(36));
+        assert_eq!(step(&cursor(49, 36), &heads(100, 1, 36), 50), Step::Block(50));
+        assert_eq!(step(&cursor(50, 36), &heads(100, 1, 36), 50), Step::Wait);
+        assert_eq!(step(&cursor(50, 36), &heads(100, 1, 40), 50), Step::SetHeights(set_to(40, 40)));
+        assert_eq!(step(&cursor(50, 36), &heads(50, 2, 36), 50), Step::Reorg);
+    }
+
+    #[test]
     fn another_block_at_the_head_is_a_reorg_whatever_the_new_height() {
         assert_eq!(step(&cursor(100, 36), &heads(100, 2, 36)), Step::Reorg, "a sibling");
         assert_eq!(step(&cursor(100, 36), &heads(98, 2, 36)), Step::Reorg, "a shorter chain");
@@ -171,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_height_we_should_hold_but_do_not_is_looked_into() {
-        let step = next_step(&cursor(100, 36), &heads(99, 1, 36), &Ours::default());
+        let step = next_step(&cursor(100, 36), &heads(99, 1, 36), &Ours::default(), u64::MAX);
         assert_eq!(step, Step::Reorg);
     }
 }

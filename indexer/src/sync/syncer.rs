@@ -82,7 +82,8 @@ impl<S: Store> Syncer<S> {
         }
     }
 
-    /// Takes in the chain up to block `until`, and waits for it where it is not there yet.
+    /// Takes in the chain up to block `until`, and what is safe and final of it; waits for it where
+    /// it is not there yet.
     pub async fn run_until(mut self, until: u64, poll: Duration) -> Result<Cursor, SyncError> {
         let mut news = self.providers.news();
         loop {
@@ -140,22 +141,19 @@ impl<S: Store> Syncer<S> {
         let cursor = self.store.cursor().await?;
         let (safe, finalized) = (cursor.safe_block, cursor.final_block);
         self.metrics.stands(cursor.block, safe, finalized, heads.latest.number);
-        if cursor.block.number >= until {
-            return Ok(Progress::AtHead);
-        }
         let ours = Ours {
             latest: self.store.block(heads.latest.number).await?,
             safe: self.store.block(heads.safe.number).await?,
             finalized: self.store.block(heads.finalized.number).await?,
         };
-        match next_step(&cursor, &heads, &ours) {
+        match next_step(&cursor, &heads, &ours, until) {
             Step::Wait => Ok(Progress::AtHead),
             Step::Behind => {
                 debug!(head = heads.latest.number, cursor = cursor.block.number, "node behind");
                 Ok(Progress::NodeBehind)
             }
             Step::SetHeights(heights) => self.set_heights(&cursor, heights).await,
-            Step::Backfill(last) => self.backfill(&cursor, &heads, last.min(until)).await,
+            Step::Backfill(last) => self.backfill(&cursor, &heads, last).await,
             Step::Block(number) => self.take_block(&cursor, &heads, number).await,
             Step::Reorg => self.roll_back(&cursor, &heads).await,
         }

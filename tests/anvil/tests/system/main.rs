@@ -1,6 +1,7 @@
 //! The whole system on a real chain: anvil, the contracts, the daemon and its API.
 
 mod balances;
+mod commands;
 mod crash;
 mod deploy;
 mod deploy_refusals;
