@@ -1,11 +1,11 @@
 use super::signals::StopSignals;
 use crate::{
-    chain::{Identity, identify},
+    chain::identify,
     config::Config,
     store::{SqliteStore, Store},
     sync::Syncer,
 };
-use eyre::{Result, bail};
+use eyre::{Result, bail, eyre};
 use std::sync::Arc;
 
 /// Takes back block `from` and all above it, and reads them again up to where the ledger stood. Cut
@@ -13,9 +13,13 @@ use std::sync::Arc;
 pub(super) async fn repair(config: Config, from: u64) -> Result<()> {
     let mut stop = StopSignals::listen()?;
     let providers = config.providers(&Arc::default())?;
-    let Identity { pins, first } =
-        identify(&providers, config.chain_id, config.settlement, config.deploy_block).await?;
-    let store = SqliteStore::open(&config.db, &pins, first).await?;
+    let identified =
+        Box::pin(identify(&providers, config.chain_id, config.settlement, config.deploy_block));
+    let untouched = || eyre!("stopped before anything was taken back");
+    let pins = stop.or(identified).await.ok_or_else(untouched)??.pins;
+    SqliteStore::check(&config.db, &pins).await?;
+    // Not one that is made where there is none: the name may be mistyped.
+    let store = SqliteStore::open_alone(&config.db).await?;
     let stood = store.cursor().await?.block.number;
     if from > stood {
         store.close().await;
@@ -25,14 +29,10 @@ pub(super) async fn repair(config: Config, from: u64) -> Result<()> {
     tracing::info!(from = to + 1, to = stood, "taken back; reading again");
     let syncer = Syncer::new(providers, store.clone(), pins.deployment)
         .with_widest_range(config.max_block_range);
-    let outcome = tokio::select! {
-        outcome = syncer.run_until(stood, config.poll) => outcome.map(Some),
-        () = stop.received() => Ok(None),
-    };
+    let outcome = stop.or(syncer.run_until(stood, config.poll)).await;
     store.close().await;
-    match outcome? {
-        Some(cursor) => tracing::info!(block = cursor.block.number, "everything is in again"),
-        None => bail!("stopped before block {stood} was in again; what is in stays"),
-    }
+    let stopped = || eyre!("stopped before block {stood} was in again; what is in stays");
+    let cursor = outcome.ok_or_else(stopped)??;
+    tracing::info!(block = cursor.block.number, "everything is in again");
     Ok(())
 }

@@ -15,6 +15,14 @@ impl StopSignals {
         })
     }
 
+    /// What `work` comes to, `None` where a signal came first.
+    pub(super) async fn or<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            outcome = work => Some(outcome),
+            () = self.received() => None,
+        }
+    }
+
     pub(super) async fn received(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}

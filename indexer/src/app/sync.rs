@@ -5,26 +5,23 @@ use crate::{
     store::SqliteStore,
     sync::Syncer,
 };
-use eyre::{Result, bail};
+use eyre::{Result, eyre};
 use std::sync::Arc;
 
 /// Takes in the chain up to block `until`, or until a signal.
 pub(super) async fn sync(config: Config, until: u64) -> Result<()> {
     let mut stop = StopSignals::listen()?;
+    let stopped = || eyre!("stopped before block {until} was in; what is in stays");
     let providers = config.providers(&Arc::default())?;
-    let Identity { pins, first } =
-        identify(&providers, config.chain_id, config.settlement, config.deploy_block).await?;
+    let identified =
+        Box::pin(identify(&providers, config.chain_id, config.settlement, config.deploy_block));
+    let Identity { pins, first } = stop.or(identified).await.ok_or_else(stopped)??;
     let store = SqliteStore::open(&config.db, &pins, first).await?;
     let syncer = Syncer::new(providers, store.clone(), pins.deployment)
         .with_widest_range(config.max_block_range);
-    let outcome = tokio::select! {
-        outcome = syncer.run_until(until, config.poll) => outcome.map(Some),
-        () = stop.received() => Ok(None),
-    };
+    let outcome = stop.or(syncer.run_until(until, config.poll)).await;
     store.close().await;
-    match outcome? {
-        Some(cursor) => tracing::info!(block = cursor.block.number, "everything is in"),
-        None => bail!("stopped before block {until} was in; what is in stays"),
-    }
+    let cursor = outcome.ok_or_else(stopped)??;
+    tracing::info!(block = cursor.block.number, "everything is in");
     Ok(())
 }

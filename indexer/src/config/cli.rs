@@ -9,8 +9,8 @@ use url::Url;
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  done, or stopped by SIGINT or SIGTERM
-  1  could not start or go on; standard error says why in one line
+  0  done; `run` also: stopped by SIGINT or SIGTERM
+  1  could not start, go on or finish; standard error says why in one line
   2  a flag, a variable or the file is wrong; standard error says which key
 
 The log goes to standard error; LUXXON_LOG sets its level (error, warn, info, debug).";

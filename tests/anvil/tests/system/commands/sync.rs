@@ -67,3 +67,21 @@ async fn a_signal_ends_sync_and_the_next_one_goes_on() -> Result<()> {
     ledger.assert_clean().await?;
     proxy.ensure_all_met()
 }
+
+/// A node that takes its time must not make a person wait for it.
+#[tokio::test]
+async fn a_signal_ends_sync_and_repair_while_the_node_does_not_answer() -> Result<()> {
+    let ledger = Ledger::synced().await?;
+    let proxy = FaultProxy::start(ledger.world.rpc_url()).await?;
+    let hang = proxy.inject(Rule::new(Calls::All, ExchangeFault::Hang));
+    for (calls, args) in [(1, ["sync", "--until", "1"]), (2, ["repair", "--from", "9"])] {
+        let mut command = ledger.through(&proxy, &args);
+        command.env("LUXXON_TIMEOUT_MS", "60000");
+        let command = Daemon::spawn(command)?;
+        hang.until_fired(calls).await?;
+        let asked = Instant::now();
+        command.stop().await?.says(1, &["stopped"])?;
+        assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+    }
+    ledger.assert_clean().await
+}
