@@ -229,7 +229,11 @@ impl<S: Store> Syncer<S> {
 
     /// Sets what is safe and what is final. What becomes final must add up to what the contract
     /// owes there and, with a quorum of two, be what two nodes have.
-    async fn set_heights(&self, cursor: &Cursor, heights: Heights) -> Result<Progress, SyncError> {
+    async fn set_heights(
+        &mut self,
+        cursor: &Cursor,
+        heights: Heights,
+    ) -> Result<Progress, SyncError> {
         let to = heights.final_block;
         if to > cursor.final_block {
             if self.providers.quorum() == Quorum::Two {
@@ -243,15 +247,20 @@ impl<S: Store> Syncer<S> {
         Ok(Progress::Advanced)
     }
 
-    /// Compares what is in the tables with what two nodes agree on.
-    async fn confirm(&self, from: u64, to: u64) -> Result<(), SyncError> {
-        let logs = self.providers.range_logs(self.deployment, from, to).await?.logs;
-        let theirs = decode_all(&self.deployment, &logs)?;
-        let ours = self.store.events(from, to).await?;
-        if ours == theirs {
-            return Ok(());
+    /// Compares what is in the tables with what two nodes agree on, a range at a time.
+    async fn confirm(&mut self, mut from: u64, last: u64) -> Result<(), SyncError> {
+        let (deployment, size) = (self.deployment, &mut self.range_size);
+        let mut ranges = Backfill::new(&self.providers, deployment, size, from, last);
+        while let Some(Range { blocks, events: theirs, .. }) = ranges.next().await? {
+            let to = blocks.last().map_or(last, |block| block.number);
+            let ours = self.store.events(from, to).await?;
+            if ours != theirs {
+                let (ours, theirs) = (ours.len(), theirs.len());
+                return Err(SyncError::NotConfirmed { from, to, ours, theirs });
+            }
+            from = to + 1;
         }
-        Err(SyncError::NotConfirmed { from, to, ours: ours.len(), theirs: theirs.len() })
+        Ok(())
     }
 
     /// Finds the last block the node shares with us and takes back all above it.

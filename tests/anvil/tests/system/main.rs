@@ -9,6 +9,7 @@ mod devnet;
 mod docs;
 mod faults;
 mod operations;
+mod providers;
 mod proxy;
 mod reorg;
 mod roles;
