@@ -33,6 +33,17 @@ pub struct Metrics {
     differences: Gauge,
 }
 
+/// How far the ledger has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// The last block that is in.
+    pub(crate) cursor: u64,
+    /// The node's last block.
+    pub(crate) head: u64,
+    /// Events taken in since the start.
+    pub(crate) events: u64,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RpcLabels {
     method: &'static str,
@@ -111,6 +122,12 @@ impl Metrics {
     pub(crate) fn committed(&self, events: usize, took: Duration) {
         self.events.inc_by(events as u64);
         self.commit_seconds.observe(took.as_secs_f64());
+    }
+
+    /// How far the ledger has come.
+    pub(crate) fn counts(&self) -> Counts {
+        let [cursor, head] = [&self.cursor, &self.head].map(|gauge| gauge.get().cast_unsigned());
+        Counts { cursor, head, events: self.events.get() }
     }
 
     /// Blocks were asked for at once.

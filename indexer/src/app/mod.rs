@@ -1,6 +1,7 @@
 //! What the program does: wires node, sync, store and API together, and takes them down again.
 
 mod audit;
+mod catching_up;
 mod check;
 mod database;
 mod export;
@@ -12,6 +13,7 @@ mod signals;
 mod sync;
 
 use crate::config::{Cli, Command, Config, ConfigError, Flags};
+use catching_up::Screen;
 use eyre::Result;
 use std::process::ExitCode;
 
@@ -33,17 +35,20 @@ pub fn execute(cli: Cli) -> ExitCode {
 
 fn start(cli: Cli) -> Result<()> {
     let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let screen = Screen::new();
     let config = |flags: Flags| -> Result<Config> {
         let config = Config::load(flags)?;
-        log::start(config.log_format)?;
+        log::start(config.log_format, &screen)?;
         Ok(config)
     };
     match cli.command {
-        Command::Run(flags) => runtime()?.block_on(run::run(config(flags)?)),
-        Command::Sync { until, flags } => runtime()?.block_on(sync::sync(config(flags)?, until)),
+        Command::Run(flags) => runtime()?.block_on(run::run(config(flags)?, screen.clone())),
+        Command::Sync { until, flags } => {
+            runtime()?.block_on(sync::sync(config(flags)?, screen, until))
+        }
         Command::Audit { json, flags } => runtime()?.block_on(audit::audit(config(flags)?, json)),
         Command::Repair { from, flags } => {
-            runtime()?.block_on(repair::repair(config(flags)?, from))
+            runtime()?.block_on(repair::repair(config(flags)?, screen, from))
         }
         Command::Check(flags) => runtime()?.block_on(check::check(config(flags)?)),
         Command::Rebuild(db) => runtime()?.block_on(database::rebuild(db.path()?)),

@@ -1,7 +1,8 @@
-use super::signals::StopSignals;
+use super::{catching_up::Screen, signals::StopSignals};
 use crate::{
     chain::identify,
     config::Config,
+    metrics::Metrics,
     store::{SqliteStore, Store},
     sync::Syncer,
 };
@@ -10,9 +11,10 @@ use std::sync::Arc;
 
 /// Takes back block `from` and all above it, and reads them again up to where the ledger stood. Cut
 /// off, it goes on where it was with the next `run` or `sync`.
-pub(super) async fn repair(config: Config, from: u64) -> Result<()> {
+pub(super) async fn repair(config: Config, screen: Screen, from: u64) -> Result<()> {
     let mut stop = StopSignals::listen()?;
-    let providers = config.providers(&Arc::default())?;
+    let metrics: Arc<Metrics> = Arc::default();
+    let providers = config.providers(&metrics)?;
     let identified =
         Box::pin(identify(&providers, config.chain_id, config.settlement, config.deploy_block));
     let untouched = || eyre!("stopped before anything was taken back");
@@ -28,8 +30,10 @@ pub(super) async fn repair(config: Config, from: u64) -> Result<()> {
     let to = store.take_back_from(from).await?.block.number;
     tracing::info!(from = to + 1, to = stood, "taken back; reading again");
     let syncer = Syncer::new(providers, store.clone(), pins.deployment)
-        .with_widest_range(config.max_block_range);
-    let outcome = stop.or(syncer.run_until(stood, config.poll)).await;
+        .with_widest_range(config.max_block_range)
+        .watched_by(Arc::clone(&metrics), Arc::default());
+    let work = stop.or(syncer.run_until(stood, config.poll));
+    let outcome = screen.beside(&metrics, work).await;
     store.close().await;
     let stopped = || eyre!("stopped before block {stood} was in again; what is in stays");
     let cursor = outcome.ok_or_else(stopped)??;

@@ -1,4 +1,4 @@
-use super::{audit, signals::StopSignals};
+use super::{audit, catching_up::Screen, signals::StopSignals};
 use crate::{
     api,
     audit::Auditor,
@@ -14,10 +14,10 @@ use std::{convert::Infallible, env, future::IntoFuture, io::Write, sync::Arc, ti
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 /// Runs until a signal, or until the ledger cannot go on.
-pub(super) async fn run(config: Config) -> Result<()> {
+pub(super) async fn run(config: Config, screen: Screen) -> Result<()> {
     let mut stop = StopSignals::listen()?;
     let mut daemon = tokio::select! {
-        started = Daemon::start(config) => started?,
+        started = Daemon::start(config, screen) => started?,
         () = stop.received() => return Ok(()),
     };
     let outcome = tokio::select! {
@@ -34,6 +34,7 @@ struct Daemon {
     store: SqliteStore,
     sync: JoinHandle<Result<Infallible, SyncError>>,
     audit: JoinHandle<Infallible>,
+    screen: JoinHandle<Infallible>,
     server: JoinHandle<std::io::Result<()>>,
     /// Dropped to let the server finish.
     serving: watch::Sender<()>,
@@ -41,7 +42,7 @@ struct Daemon {
 
 impl Daemon {
     /// Everything that can be wrong with the configuration is found before the database is touched.
-    async fn start(config: Config) -> Result<Self> {
+    async fn start(config: Config, screen: Screen) -> Result<Self> {
         let (metrics, health): (Arc<Metrics>, Arc<Health>) = Default::default();
         let providers = config.providers(&metrics)?;
         let Identity { pins, first } =
@@ -68,6 +69,7 @@ impl Daemon {
         Ok(Self {
             store,
             sync: tokio::spawn(syncer.follow(config.poll)),
+            screen: tokio::spawn(screen.follow(Arc::clone(&metrics))),
             audit: tokio::spawn(audit::go_on(auditor, config.audit_every, metrics, health)),
             server: tokio::spawn(server.into_future()),
             serving,
@@ -98,9 +100,10 @@ impl Daemon {
     /// connection open must not keep the daemon.
     async fn stop(self) {
         const LONGEST_DRAIN: Duration = Duration::from_secs(5);
-        let Self { store, sync, audit, mut server, serving } = self;
+        let Self { store, sync, audit, screen, mut server, serving } = self;
         sync.abort();
         audit.abort();
+        screen.abort();
         drop(serving);
         if !server.is_finished() && tokio::time::timeout(LONGEST_DRAIN, &mut server).await.is_err()
         {

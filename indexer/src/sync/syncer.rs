@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::watch;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 /// How often the head is looked at all the same while a node tells of new ones: its telling may
 /// have stopped without a sign.
@@ -189,7 +189,7 @@ impl<S: Store> Syncer<S> {
             }
             let (count, began) = (events.len(), Instant::now());
             self.metrics.range(to - cursor.block.number);
-            info!(to, blocks = to - cursor.block.number, events = count, "backfilled");
+            debug!(to, blocks = to - cursor.block.number, events = count, "backfilled");
             let heights = Heights { safe_block: to, final_block: to };
             cursor = self.store.commit(cursor.block, Batch { blocks, events, heights }).await?;
             self.metrics.committed(count, began.elapsed());
