@@ -1,14 +1,14 @@
 use super::progress::Progress;
 use crate::{
-    audit::{Auditor, Compared, Difference, Outcome},
+    audit::{Auditor, Compared, Difference, Outcome, Subject},
     chain::identify,
     config::Config,
     health::Health,
     metrics::Metrics,
-    store::{SqliteStore, Store},
+    store::{Contradiction, SqliteStore, Store},
 };
-use eyre::{Result, bail};
-use serde_json::json;
+use eyre::{Report, Result, bail};
+use serde_json::{Value, json};
 use std::{
     convert::Infallible,
     io::{Write, stdout},
@@ -17,7 +17,7 @@ use std::{
 };
 use tracing::{debug, error, warn};
 
-/// Compares everything with the contract, and says what differs.
+/// Compares the tables with each other and with the contract, and says what differs.
 pub(super) async fn audit(config: Config, as_json: bool) -> Result<()> {
     let providers = config.providers(&Arc::default())?;
     let pins =
@@ -26,18 +26,35 @@ pub(super) async fn audit(config: Config, as_json: bool) -> Result<()> {
     let store = SqliteStore::open_existing(&config.db).await?;
     let auditor = Auditor::new(providers, store.clone(), pins.deployment);
     let progress = Progress::new("accounts and sessions compared");
+    let contradictions = store.contradictions().await;
     let outcome = auditor.compare_all(|compared| progress.at(compared)).await;
     progress.done();
     store.close().await;
-    let outcome = outcome?;
-    writeln!(stdout(), "{}", if as_json { in_json(&outcome) } else { in_words(&outcome) })?;
-    match outcome {
-        Outcome::Clean(_) => Ok(()),
-        Outcome::Differs(_, differences) => {
-            bail!("{} differences: see `repair`", differences.len())
+    let (contradictions, outcome) = (contradictions?, outcome.map_err(Report::from));
+    if as_json {
+        if let Some(object) = in_json(&outcome, &contradictions) {
+            writeln!(stdout(), "{object}")?;
         }
-        Outcome::StateUnavailable { .. } => bail!("nothing could be compared: ask an archive node"),
-        Outcome::Replaced(_) => bail!("nothing could be compared: run it again"),
+    } else {
+        for Contradiction { holding, events, tables } in &contradictions {
+            let subject = Subject::from(*holding);
+            writeln!(stdout(), "{subject} is {events} by its events, and {tables} in the tables")?;
+        }
+        if let Ok(outcome) = &outcome {
+            writeln!(stdout(), "{}", in_words(outcome))?;
+        }
+    }
+    let differences = match outcome? {
+        Outcome::Clean(_) => 0,
+        Outcome::Differs(_, differences) => differences.len(),
+        Outcome::StateUnavailable { .. } => {
+            bail!("nothing could be compared with the contract: ask an archive node")
+        }
+        Outcome::Replaced(_) => bail!("nothing could be compared with the contract: run it again"),
+    };
+    match differences + contradictions.len() {
+        0 => Ok(()),
+        differences => bail!("{differences} differences: see `repair` and `rebuild`"),
     }
 }
 
@@ -104,31 +121,48 @@ fn in_words(outcome: &Outcome) -> String {
     }
 }
 
-fn in_json(outcome: &Outcome) -> String {
-    let of = |result: &str, compared: &Compared, differences: &[Difference]| {
-        let differences = differences.iter().map(|Difference { subject, chain, tables }| {
-            json!({
-                "subject": subject.to_string(),
-                "chain": chain.to_string(),
-                "tables": tables.to_string(),
-            })
-        });
+/// One object, where there is anything to say.
+fn in_json(outcome: &Result<Outcome>, contradictions: &[Contradiction]) -> Option<Value> {
+    let contradictions = contradictions.iter().map(|Contradiction { holding, events, tables }| {
         json!({
-            "result": result,
-            "block": compared.block.number,
-            "blockHash": compared.block.hash,
-            "accounts": compared.accounts,
-            "sessions": compared.sessions,
-            "differences": differences.collect::<Vec<_>>(),
+            "subject": Subject::from(*holding).to_string(),
+            "events": events.to_string(),
+            "tables": tables.to_string(),
         })
-    };
-    match outcome {
-        Outcome::Clean(compared) => of("clean", compared, &[]),
-        Outcome::Differs(compared, differences) => of("differs", compared, differences),
-        Outcome::StateUnavailable { block, reason } => json!({
+    });
+    let mut all: Vec<Value> = contradictions.collect();
+    let mut object = match outcome {
+        Ok(Outcome::Clean(compared)) => of_compared("clean", compared),
+        Ok(Outcome::Differs(compared, differences)) => {
+            all.extend(differences.iter().map(|Difference { subject, chain, tables }| {
+                json!({
+                    "subject": subject.to_string(),
+                    "chain": chain.to_string(),
+                    "tables": tables.to_string(),
+                })
+            }));
+            of_compared("differs", compared)
+        }
+        Ok(Outcome::StateUnavailable { block, reason }) => json!({
             "result": "stateUnavailable", "block": block.number, "reason": reason,
         }),
-        Outcome::Replaced(block) => json!({ "result": "replaced", "block": block.number }),
+        Ok(Outcome::Replaced(block)) => json!({ "result": "replaced", "block": block.number }),
+        Err(_) if all.is_empty() => return None,
+        Err(_) => json!({}),
+    };
+    if !all.is_empty() {
+        object["result"] = "differs".into();
     }
-    .to_string()
+    object["differences"] = all.into();
+    Some(object)
+}
+
+fn of_compared(result: &str, compared: &Compared) -> Value {
+    json!({
+        "result": result,
+        "block": compared.block.number,
+        "blockHash": compared.block.hash,
+        "accounts": compared.accounts,
+        "sessions": compared.sessions,
+    })
 }

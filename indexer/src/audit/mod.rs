@@ -8,7 +8,7 @@ mod calls;
 
 use crate::{
     chain::{ChainError, Providers},
-    ledger::{Block, Deployment, Position},
+    ledger::{Block, Deployment, Holding, Position},
     store::{AccountBalances, Cursor, Store, StoreError},
 };
 use alloy::primitives::{Address, U256};
@@ -87,6 +87,15 @@ pub enum Subject {
     Claimable(Address),
     /// `settled(session)`: 1 is yes.
     Settled(SessionId),
+}
+
+impl From<Holding> for Subject {
+    fn from(holding: Holding) -> Self {
+        match holding {
+            Holding::Pool(account) => Self::Pool(account),
+            Holding::Claimable(account) => Self::Claimable(account),
+        }
+    }
 }
 
 impl fmt::Display for Subject {

@@ -39,8 +39,8 @@ pub enum Command {
         #[command(flatten)]
         flags: Flags,
     },
-    /// Compare every balance and every settled session with the contract. A daemon may run
-    /// meanwhile. Ends with 1 where something differs
+    /// Compare every balance with its events, and every balance and every settled session with the
+    /// contract. A daemon may run meanwhile. Ends with 1 where something differs
     Audit {
         /// Print one JSON object in place of lines
         #[arg(long)]

@@ -9,7 +9,7 @@ use crate::{
 use futures_util::TryStreamExt;
 use luxxon_bindings::MicroUsdc;
 use sqlx::SqliteConnection;
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 /// Blocks whose events are in memory at once while balances are made again.
 const BLOCKS_AT_ONCE: u64 = 10_000;
@@ -25,6 +25,17 @@ pub struct Rebuilt {
     pub changed: bool,
 }
 
+/// A balance that is not what its events add up to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contradiction {
+    /// Whose balance.
+    pub holding: Holding,
+    /// What the events add up to.
+    pub events: MicroUsdc,
+    /// What the balance is in the tables.
+    pub tables: MicroUsdc,
+}
+
 impl SqliteStore {
     /// Makes every balance again from the events. What operators entered is not touched; a crash
     /// leaves everything as it was. `progress` is told the block reached.
@@ -33,6 +44,20 @@ impl SqliteStore {
         let rebuilt = rebuild(&mut tx, progress).await?;
         tx.commit().await?;
         Ok(rebuilt)
+    }
+
+    /// The balances that are not what the events add up to, all of one moment.
+    pub async fn contradictions(&self) -> Result<Vec<Contradiction>, StoreError> {
+        let mut tx = self.readers.begin().await?;
+        let (booked, _) = book_all(&mut tx, |_| ()).await?;
+        let kept = all_balances(&mut tx).await?;
+        let holdings: BTreeSet<Holding> =
+            booked.iter().chain(kept.iter()).map(|(holding, _)| holding).collect();
+        let compared = holdings.into_iter().map(|holding| {
+            let (events, tables) = (booked.balance(holding), kept.balance(holding));
+            Contradiction { holding, events, tables }
+        });
+        Ok(compared.filter(|Contradiction { events, tables, .. }| events != tables).collect())
     }
 
     /// Takes back block `from` and all above it, final or not, and makes the balances again: the
@@ -98,6 +123,31 @@ impl SqliteStore {
 
 async fn rebuild(tx: &mut SqliteConnection, progress: impl Fn(u64)) -> Result<Rebuilt, StoreError> {
     let cursor = reads::cursor(tx).await?;
+    let (balances, events) = book_all(tx, progress).await?;
+    let before = all_balances(tx).await?;
+    let some = |balances: &Balances| -> Vec<(Holding, MicroUsdc)> {
+        balances.iter().filter(|(_, balance)| *balance > MicroUsdc::ZERO).collect()
+    };
+    let after = some(&balances);
+    let changed = some(&before) != after || cursor.owed != balances.owed();
+    if changed {
+        sqlx::query("DELETE FROM pools").execute(&mut *tx).await?;
+        sqlx::query("DELETE FROM claimables").execute(&mut *tx).await?;
+        ledger::store_balances(tx, &balances).await?;
+        sqlx::query("UPDATE cursor SET owed = ?")
+            .bind(integer("owed", balances.owed().get())?)
+            .execute(&mut *tx)
+            .await?;
+    }
+    Ok(Rebuilt { events, balances: after.len() as u64, changed })
+}
+
+/// What all events add up to, and how many there are.
+async fn book_all(
+    tx: &mut SqliteConnection,
+    progress: impl Fn(u64),
+) -> Result<(Balances, u64), StoreError> {
+    let cursor = reads::cursor(tx).await?;
     let (mut balances, mut events) = (Balances::owing(MicroUsdc::ZERO), 0);
     let mut from = 0;
     while from <= cursor.block.number {
@@ -116,22 +166,7 @@ async fn rebuild(tx: &mut SqliteConnection, progress: impl Fn(u64)) -> Result<Re
         progress(to.min(cursor.block.number));
         from = to.saturating_add(1);
     }
-    let before = all_balances(tx).await?;
-    let some = |balances: &Balances| -> Vec<(Holding, MicroUsdc)> {
-        balances.iter().filter(|(_, balance)| *balance > MicroUsdc::ZERO).collect()
-    };
-    let after = some(&balances);
-    let changed = some(&before) != after || cursor.owed != balances.owed();
-    if changed {
-        sqlx::query("DELETE FROM pools").execute(&mut *tx).await?;
-        sqlx::query("DELETE FROM claimables").execute(&mut *tx).await?;
-        ledger::store_balances(tx, &balances).await?;
-        sqlx::query("UPDATE cursor SET owed = ?")
-            .bind(integer("owed", balances.owed().get())?)
-            .execute(&mut *tx)
-            .await?;
-    }
-    Ok(Rebuilt { events, balances: after.len() as u64, changed })
+    Ok((balances, events))
 }
 
 async fn all_balances(tx: &mut SqliteConnection) -> Result<Balances, StoreError> {

@@ -22,7 +22,7 @@ use crate::ledger::{Block, Event, EventId, Position};
 use alloy::primitives::Address;
 use lock::Lock;
 use luxxon_bindings::{MicroUsdc, SessionId};
-pub use maintenance::Rebuilt;
+pub use maintenance::{Contradiction, Rebuilt};
 use sqlx::SqlitePool;
 use std::sync::{Arc, Mutex};
 

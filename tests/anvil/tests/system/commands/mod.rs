@@ -1,6 +1,7 @@
 //! The commands of `luxxon-indexer` beside `run`, as whoever types them sees them: exit codes, words,
 //! and what the database holds afterwards.
 
+mod audit;
 mod repair;
 mod sync;
 

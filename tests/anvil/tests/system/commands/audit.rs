@@ -1,0 +1,210 @@
+use super::{Ledger, ends};
+use alloy::{
+    primitives::{Address, U256},
+    sol_types::SolEvent,
+};
+use eyre::Result;
+use luxxon_bindings::settlement::LuxxonSettlement::{Claimed, PayoutHeld};
+use luxxon_tests::{AnswerFault, Calls, Daemon, Done, FaultProxy, Rule, tables};
+use serde_json::Value;
+
+/// `audit --json`, which ends with `code`: the one object that it prints.
+async fn json(ledger: &Ledger, code: i32) -> Result<Value> {
+    let done = ends(ledger.over_chain(&["audit", "--json"])).await?;
+    done.says(code, &[])?;
+    Done { code: Some(0), ..done }.json()
+}
+
+/// The differences, each as subject, what `by` says and what the tables say.
+fn differences<'a>(object: &'a Value, by: &str) -> Vec<[&'a str; 3]> {
+    let all = object["differences"].as_array().into_iter().flatten();
+    let text = |one: &'a Value, key: &str| one[key].as_str().unwrap_or_default();
+    all.map(|one| ["subject", by, "tables"].map(|key| text(one, key))).collect()
+}
+
+/// Both forms name `subject`: lines for a person, and an object for a program.
+async fn names(ledger: &Ledger, subject: &str, by: &str, right: u64, tables: u64) -> Result<()> {
+    let who = if by == "chain" { "on chain" } else { "by its events" };
+    let line = format!("{subject} is {right} {who}, and {tables} in the tables");
+    ends(ledger.over_chain(&["audit"])).await?.says(1, &[&line])?;
+    let object = json(ledger, 1).await?;
+    assert_eq!(object["result"], "differs");
+    let (right, tables) = (right.to_string(), tables.to_string());
+    assert!(differences(&object, by).contains(&[subject, &right, &tables]), "{object}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_ledger_with_held_and_claimed_payouts_and_a_reorg_has_no_difference() -> Result<()> {
+    let mut ledger = Ledger::synced().await?;
+    ledger.world.reorg(3).await?;
+    ledger.history.play(&ledger.world, 60).await?;
+    ledger.sync_to_head().await?;
+    for event in [PayoutHeld::SIGNATURE, Claimed::SIGNATURE] {
+        assert!(ledger.world.logs_of(event).await? > 0, "the history has no {event}");
+    }
+    let done = ends(ledger.over_chain(&["audit"])).await?;
+    done.says(0, &["no difference"])?;
+    assert_eq!(done.stdout.lines().count(), 1, "{}", done.stdout);
+
+    let object = json(&ledger, 0).await?;
+    assert_eq!(
+        (&object["result"], &object["differences"]),
+        (&"clean".into(), &Vec::<Value>::new().into())
+    );
+    let block = object["block"].as_u64().unwrap_or_default();
+    let sessions =
+        format!("SELECT count(*) FROM events WHERE kind = 3 AND block_number <= {block}");
+    assert_eq!(object["sessions"], ledger.number(&sessions).await?);
+    let accounts = "SELECT count(DISTINCT account) FROM events";
+    assert_eq!(object["accounts"], ledger.number(accounts).await?);
+    let hash = format!("SELECT hex(hash) FROM blocks WHERE number = {block}");
+    let hash = format!("0x{}", ledger.value(&hash).await?.to_lowercase());
+    assert_eq!(object["blockHash"], hash);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_balance_that_was_changed_is_named_with_what_the_contract_has() -> Result<()> {
+    let ledger = Ledger::synced().await?;
+    for (table, getter) in [("pools", "deposits"), ("claimables", "claimable")] {
+        let whose = format!("SELECT account FROM {table} ORDER BY balance DESC LIMIT 1");
+        let account = ledger.account(&whose).await?;
+        // In the state of the safe block, which is what is compared.
+        let right = right_balance(&ledger, getter, account).await?;
+        let subject = format!("{getter}({account})");
+        let change = |by: &str| {
+            format!("UPDATE {table} SET balance = balance {by} WHERE account = ({whose})")
+        };
+        ledger.tamper(&[&change("+ 7")]).await?;
+        names(&ledger, &subject, "chain", right, right + 7).await?;
+        let kept = ledger.number(&format!("SELECT max(balance) FROM {table}")).await?;
+        names(&ledger, &subject, "events", kept - 7, kept).await?;
+        ledger.tamper(&[&change("- 7")]).await?;
+        json(&ledger, 0).await?;
+    }
+    Ok(())
+}
+
+async fn right_balance(ledger: &Ledger, getter: &str, account: Address) -> Result<u64> {
+    let object = json(ledger, 0).await?;
+    let block = object["block"].as_u64().unwrap_or_default();
+    let settlement = &ledger.world.contracts.settlement;
+    let balance = if getter == "deposits" {
+        settlement.deposits(account).block(block.into()).call().await?
+    } else {
+        settlement.claimable(account).block(block.into()).call().await?
+    };
+    Ok(balance.to())
+}
+
+/// Less than what came in above the safe block: undone, it would be less than nothing.
+#[tokio::test]
+async fn a_balance_that_cannot_be_is_named_all_the_same() -> Result<()> {
+    let ledger = Ledger::synced().await?;
+    let consumer = ledger.world.cast.consumer;
+    let deposit = ledger.world.contracts.settlement.deposit(U256::from(5_000));
+    ledger.world.execute(consumer, deposit.into_transaction_request()).await?;
+    ledger.sync_to_head().await?;
+    let whose = format!("hex(account) = '{}'", hex(consumer));
+    let right = ledger.number(&format!("SELECT balance FROM pools WHERE {whose}")).await?;
+    ledger.tamper(&[&format!("UPDATE pools SET balance = 1 WHERE {whose}")]).await?;
+    names(&ledger, &format!("deposits({consumer})"), "events", right, 1).await
+}
+
+/// As SQLite shows it.
+fn hex(account: Address) -> String {
+    alloy::primitives::hex::encode_upper(account)
+}
+
+/// A balance of somebody to whom nothing ever happened.
+#[tokio::test]
+async fn a_balance_without_events_is_named() -> Result<()> {
+    let ledger = Ledger::synced().await?;
+    let nobody = Address::repeat_byte(0xab);
+    for (table, getter) in [("pools", "deposits"), ("claimables", "claimable")] {
+        let insert = format!("INSERT INTO {table} VALUES (x'{}', 5)", hex(nobody));
+        ledger.tamper(&[&insert]).await?;
+        names(&ledger, &format!("{getter}({nobody})"), "events", 0, 5).await?;
+    }
+    Ok(())
+}
+
+/// The balances are right, but not what the events add up to.
+#[tokio::test]
+async fn a_settlement_that_was_deleted_is_missed() -> Result<()> {
+    let ledger = Ledger::synced().await?;
+    let safe = ledger.number("SELECT safe_block FROM cursor").await?;
+    let settle = format!(
+        "FROM events WHERE kind = 3 AND block_number < {safe} AND amount > 0
+         ORDER BY block_number DESC, log_index DESC LIMIT 1"
+    );
+    let payer = ledger.account(&format!("SELECT account {settle}")).await?;
+    let amount = ledger.number(&format!("SELECT amount {settle}")).await?;
+    let place = format!("SELECT block_number * 1000000 + log_index {settle}");
+    let delete = format!("DELETE FROM events WHERE block_number * 1000000 + log_index = ({place})");
+    ledger.tamper(&[&delete]).await?;
+    let pool = format!("SELECT balance FROM pools WHERE hex(account) = '{}'", hex(payer));
+    let pool = ledger.number(&pool).await?;
+    names(&ledger, &format!("deposits({payer})"), "events", pool + amount, pool).await?;
+    // The contract has the same as the tables.
+    let object = json(&ledger, 1).await?;
+    assert_eq!(differences(&object, "events").len(), 1, "{object}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_settlement_that_the_contract_does_not_know_is_named() -> Result<()> {
+    let ledger = Ledger::synced().await?;
+    let session = "42".repeat(32);
+    let forge = format!(
+        "INSERT INTO events (block_number, log_index, tx_hash, kind, account, counterparty, amount,
+            session_id, to_amount, fee_amount, rate_per_second, chargeable_seconds)
+         SELECT block_number, log_index + 1000, tx_hash, kind, account, counterparty, 0,
+            x'{session}', 0, 0, rate_per_second, chargeable_seconds
+         FROM events WHERE kind = 3 ORDER BY block_number LIMIT 1"
+    );
+    ledger.tamper(&[&forge]).await?;
+    names(&ledger, &format!("settled(0x{session})"), "chain", 0, 1).await
+}
+
+#[tokio::test]
+async fn audit_works_while_a_daemon_follows_traffic() -> Result<()> {
+    let mut ledger = Ledger::synced().await?;
+    let daemon = Daemon::start(&ledger.options).await?;
+    for _ in 0..3 {
+        let played = ledger.history.play(&ledger.world, 5);
+        let command = luxxon_tests::command::on_chain(&ledger.options, &["audit"]);
+        let (played, done) = tokio::join!(played, ends(command));
+        played?;
+        done?.says(0, &["no difference"])?;
+    }
+    daemon.stop().await?.says(0, &[])?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_node_that_lost_the_state_is_no_difference_and_no_success() -> Result<()> {
+    let ledger = Ledger::synced().await?;
+    let before = ledger.rows().await?;
+    let proxy = FaultProxy::start(ledger.world.rpc_url()).await?;
+    let lost = AnswerFault::Error { code: -32000, message: "missing trie node 01 (path )" };
+    for args in [&["audit"][..], &["audit", "--json"]] {
+        // `USDC()` is asked at the head.
+        let lost = Rule::new(Calls::Of("eth_call"), lost.clone()).after(1);
+        let lost = proxy.inject(lost);
+        let done = ends(ledger.through(&proxy, args)).await?;
+        lost.remove();
+        done.says(1, &["missing trie node", "ask an archive node"])?;
+        if args.len() == 1 {
+            done.says(1, &["state unavailable"])?;
+            assert!(!done.stdout.contains("differ"), "{}", done.stdout);
+        } else {
+            let object = Done { code: Some(0), ..done }.json()?;
+            assert_eq!(object["result"], "stateUnavailable");
+            assert_eq!(differences(&object, "chain").len(), 0, "{object}");
+        }
+    }
+    tables::assert_same(&ledger.rows().await?, &before);
+    proxy.ensure_all_met()
+}
