@@ -17,6 +17,14 @@ pub enum StoreError {
         /// SQLite's words.
         reason: String,
     },
+    /// The database could not be copied.
+    #[error("cannot copy to {path} (--to): {reason}", path = .path.display())]
+    NotCopied {
+        /// The copy.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// An event that could not be written.
     #[error("block {}, log {}: {error}", .at.block, .at.log_index)]
     Event {

@@ -9,7 +9,11 @@ use crate::{
 use futures_util::TryStreamExt;
 use luxxon_bindings::MicroUsdc;
 use sqlx::SqliteConnection;
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs::{self, File},
+    path::Path,
+};
 
 /// Blocks whose events are in memory at once while balances are made again.
 const BLOCKS_AT_ONCE: u64 = 10_000;
@@ -107,17 +111,28 @@ impl SqliteStore {
     }
 
     /// Copies the database as it is at one moment to `to`, which must not exist. Readers and the
-    /// writer go on meanwhile.
+    /// writer go on meanwhile. The file is there when it is whole and on the disk.
     pub async fn backup(&self, to: &Path) -> Result<(), StoreError> {
-        let unopenable = |reason: String| StoreError::Unopenable { path: to.to_owned(), reason };
+        let failed = |reason: String| StoreError::NotCopied { path: to.to_owned(), reason };
         if to.exists() {
-            return Err(unopenable("there is a file already".to_owned()));
+            return Err(failed("there is a file already".to_owned()));
         }
-        let name = to.to_str().ok_or_else(|| unopenable("its name is no text".to_owned()))?;
+        let mut part = to.as_os_str().to_owned();
+        part.push(".part");
+        let name = part.to_str().ok_or_else(|| failed("its name is no text".to_owned()))?;
+        // What an earlier copy left that was cut off.
+        let _ = fs::remove_file(&part);
         // A reader sees one moment, and in WAL mode keeps nobody from writing.
         let mut reader = self.readers.acquire().await?;
-        sqlx::query("VACUUM INTO ?").bind(name).execute(&mut *reader).await?;
-        Ok(())
+        let copied = sqlx::query("VACUUM INTO ?").bind(name).execute(&mut *reader).await;
+        let kept = copied.map_err(|error| failed(error.to_string())).and_then(|_| {
+            let synced = File::open(&part).and_then(|file| file.sync_all());
+            synced.and_then(|()| fs::rename(&part, to)).map_err(|error| failed(error.to_string()))
+        });
+        if kept.is_err() {
+            let _ = fs::remove_file(&part);
+        }
+        kept
     }
 }
 

@@ -2,6 +2,7 @@
 //! and what the database holds afterwards.
 
 mod audit;
+mod backup;
 mod repair;
 mod sync;
 
