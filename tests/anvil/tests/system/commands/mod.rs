@@ -3,6 +3,9 @@
 
 mod audit;
 mod backup;
+mod check;
+mod export;
+mod rebuild;
 mod repair;
 mod sync;
 
