@@ -65,6 +65,18 @@ async fn a_copy_takes_no_files_place() -> Result<()> {
 }
 
 #[tokio::test]
+async fn what_a_copy_left_that_was_cut_off_is_in_nobodys_way() -> Result<()> {
+    let ledger = Ledger::synced().await?;
+    let (copy, part) = (ledger.path("copy.db"), ledger.path("copy.db.part"));
+    fs::write(&part, "half of it")?;
+    let to = copy.to_string_lossy().into_owned();
+    ends(ledger.over_database(&["backup", "--to", &to])).await?.says(0, &[])?;
+    assert!(!part.exists());
+    tables::assert_same(&tables::dump(&copy).await?, &ledger.rows().await?);
+    Ok(())
+}
+
+#[tokio::test]
 async fn there_is_no_copy_of_what_is_not_there() -> Result<()> {
     let ledger = Ledger::start().await?;
     let to = ledger.path("copy.db").to_string_lossy().into_owned();

@@ -1,4 +1,4 @@
-use super::{Ledger, ends};
+use super::{Ledger, ends, refuses};
 use eyre::Result;
 use luxxon_tests::{Calls, Daemon, ExchangeFault, FaultProxy, Rule, tables};
 use rustix::process::Signal;
@@ -42,6 +42,16 @@ async fn a_reorg_below_the_block_that_sync_was_told_is_followed() -> Result<()> 
     let ledger = Ledger::synced().await?;
     ledger.world.reorg(2).await?;
     ledger.sync_to_head().await?;
+    ledger.assert_clean().await
+}
+
+#[tokio::test]
+async fn sync_is_refused_while_a_daemon_runs() -> Result<()> {
+    let ledger = Ledger::synced().await?;
+    let daemon = Daemon::start(&ledger.options).await?;
+    let done = ends(ledger.over_chain(&["sync", "--until", "1"])).await?;
+    refuses(&done, 1, &[&format!("process {}", daemon.pid()?), "one database has one writer"])?;
+    daemon.stop().await?.says(0, &[])?;
     ledger.assert_clean().await
 }
 
