@@ -51,6 +51,10 @@ impl Devnet {
     async fn line(&mut self) -> Result<String> {
         let mut line = String::new();
         timeout(LONGEST, self.stdout.read_line(&mut line)).await??;
+        if line.is_empty() {
+            let (code, stderr) = self.end().await?;
+            return Err(eyre!("it ended with {code:?}: {stderr}"));
+        }
         Ok(line)
     }
 
