@@ -7,7 +7,7 @@ NPM = node_modules/.package-lock.json
 # Wherever a user's cargo puts its builds, the programs below are started from here.
 export CARGO_TARGET_DIR = $(CURDIR)/target
 
-.PHONY: help devnet test check gas audit mutation soak smoke fmt artifacts
+.PHONY: help devnet test check gas audit mutation soak bench bench-backfill bench-head bench-reads smoke fmt artifacts
 
 help:
 	@echo 'make devnet      run the whole system on a local chain (ARGS="--json …": see make devnet ARGS=--help)'
@@ -17,6 +17,10 @@ help:
 	@echo 'make audit       every check of the contract and one table of results (ONLY="slither coverage": some of them)'
 	@echo 'make mutation    change the contract in one place at a time: does a test fail? (ARGS="--only withdraw")'
 	@echo 'make soak        two hundred kills and many mixtures of faults: minutes, for whoever changes how the chain is followed'
+	@echo 'make bench       the three benchmarks of the indexer; the last line of each is a JSON object'
+	@echo '  bench-backfill   how fast it reads a chain, beside the floor (EVENTS="100000 1000000": chains of so many events)'
+	@echo '  bench-head       how late a new block is in the database (BLOCKS=1000: so many blocks)'
+	@echo '  bench-reads      how long reads take in a large database (SIZES="10000 10000000": beside a small one)'
 	@echo 'make smoke       start a devnet as a user would, and compare what it serves with the chain'
 	@echo 'make fmt         format everything'
 	@echo 'make artifacts   compile the contracts into bindings/artifacts'
@@ -52,6 +56,20 @@ mutation: $(NPM)
 soak: $(NPM)
 	cargo build --workspace
 	cargo test --package luxxon-tests --test system -- --ignored soak_ --test-threads 1 --nocapture
+
+# A release build of everything that is measured. The last line of each is one JSON object; progress is on standard error.
+BENCH = cargo build --quiet --release --workspace --bins && cargo bench --quiet --package luxxon-tests --bench
+
+bench: bench-backfill bench-head bench-reads
+
+bench-backfill: $(NPM)
+	@$(BENCH) backfill -- $(EVENTS)
+
+bench-head: $(NPM)
+	@$(BENCH) head -- $(BLOCKS)
+
+bench-reads: $(NPM)
+	@$(BENCH) reads -- $(SIZES)
 
 smoke:
 	tests/smoke

@@ -47,10 +47,17 @@ impl IndexerOptions {
         })
     }
 
-    /// The daemon's command line. The node's URL is in the environment, where it belongs; settings
-    /// that happen to be there for another daemon are not passed on.
+    /// The daemon's command line.
     #[must_use]
     pub fn command(&self) -> Command {
+        self.command_of("run")
+    }
+
+    /// The command line of one of the daemon's commands that take the same flags. The node's URL is
+    /// in the environment, where it belongs; settings that happen to be there for another daemon are
+    /// not passed on.
+    #[must_use]
+    pub fn command_of(&self, name: &str) -> Command {
         let mut command = Command::new(&self.program);
         for (name, _) in env::vars_os() {
             if name.as_encoded_bytes().starts_with(b"LUXXON_") && name != "LUXXON_LOG" {
@@ -58,7 +65,7 @@ impl IndexerOptions {
             }
         }
         command
-            .arg("run")
+            .arg(name)
             .args(["--chain-id", &self.chain_id.to_string()])
             .args(["--settlement", &self.settlement])
             .args(["--deploy-block", &self.deploy_block.to_string()])

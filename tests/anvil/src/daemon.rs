@@ -1,4 +1,4 @@
-use crate::{Done, command};
+use crate::{Done, command, process::peak_memory};
 use eyre::{Result, WrapErr, ensure, eyre};
 use luxxon_script::devnet::IndexerOptions;
 use rustix::process::{Pid, Signal, kill_process};
@@ -114,12 +114,7 @@ impl Daemon {
     /// The most memory that it ever had, in bytes.
     #[cfg(target_os = "linux")]
     pub fn peak_memory(&self) -> Result<u64> {
-        let pid = self.pid()?;
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let peak = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
-        let kibibytes: u64 = peak.ok_or_else(|| eyre!("no peak in {status}"))?.parse()?;
-        Ok(kibibytes * 1024)
+        peak_memory(self.pid()?)
     }
 
     /// Kills it at once, as `kill -9` does.

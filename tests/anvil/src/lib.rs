@@ -1,15 +1,18 @@
 //! What the system tests are made of: a chain with the contracts on it ([`World`]), random
 //! histories ([`History`]), the indexer in front of it ([`Daemon`]), a proxy between the two that
 //! does to answers what bad nodes do ([`FaultProxy`]), the ledger's tables as text ([`tables`]), and
-//! somebody who deploys and administers the contract with `luxxon` ([`Operator`]).
+//! somebody who deploys and administers the contract with `luxxon` ([`Operator`]). And of what the
+//! benchmarks are made of ([`bench`]).
 
 mod api;
+pub mod bench;
 pub mod command;
 mod daemon;
 mod history;
 pub mod http;
 pub mod keystore;
 mod operator;
+mod process;
 mod programs;
 mod proxy;
 pub mod tables;

@@ -1,0 +1,83 @@
+//! Figures, and how they are shown.
+
+use eyre::Result;
+use serde_json::Value;
+use std::{
+    env, fs,
+    time::{Duration, Instant},
+};
+
+/// The middle one of `times`, which are not empty.
+#[must_use]
+pub fn median(times: &[Duration]) -> Duration {
+    percentile(times, 50)
+}
+
+/// The shortest of `times`, which are not empty, that `percent` of them do not exceed.
+#[must_use]
+pub fn percentile(times: &[Duration], percent: usize) -> Duration {
+    let mut sorted = times.to_vec();
+    sorted.sort_unstable();
+    let rank = (sorted.len() * percent).div_ceil(100);
+    sorted[rank.saturating_sub(1)]
+}
+
+/// `count` things in a second, where they took `time`.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "fewer than 2^52 of anything")]
+pub fn rate(count: u64, time: Duration) -> f64 {
+    count as f64 / time.as_secs_f64()
+}
+
+/// `time` in milliseconds.
+#[must_use]
+pub fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+/// `value` with `digits` behind the point, as a number for JSON.
+#[must_use]
+pub fn rounded(value: f64, digits: usize) -> Value {
+    let text = format!("{value:.digits$}");
+    text.parse().map_or(Value::Null, Value::Number)
+}
+
+/// The arguments that are numbers; cargo adds others of its own. `usual` where there are none.
+pub fn numbers(usual: &[u64]) -> Result<Vec<u64>> {
+    let given = env::args().skip(1).filter(|argument| argument != "--bench");
+    let given: Vec<u64> =
+        given.map(|argument| argument.replace('_', "").parse()).collect::<Result<_, _>>()?;
+    Ok(if given.is_empty() { usual.to_vec() } else { given })
+}
+
+/// The machine's load averages: figures of a busy machine are to be read as such.
+#[must_use]
+pub fn load() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').take(3).collect::<Vec<_>>().join(" ")
+}
+
+/// Says on standard error how far something has come, at most every five seconds.
+#[derive(Debug)]
+pub struct Progress {
+    what: &'static str,
+    began: Instant,
+    said: Instant,
+}
+
+impl Progress {
+    /// Counts `what`.
+    #[must_use]
+    pub fn new(what: &'static str) -> Self {
+        Self { what, began: Instant::now(), said: Instant::now() }
+    }
+
+    /// `done` of `all` are done.
+    pub fn at(&mut self, done: u64, all: u64) {
+        if done == all || self.said.elapsed() >= Duration::from_secs(5) {
+            self.said = Instant::now();
+            let seconds = self.began.elapsed().as_secs();
+            eprintln!("{}: {done} of {all}, {seconds} s", self.what);
+        }
+    }
+}

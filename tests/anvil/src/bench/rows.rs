@@ -1,0 +1,67 @@
+//! The rows of a finished database, whatever their meaning.
+
+use eyre::Result;
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection, Row, SqliteConnection, TypeInfo, ValueRef,
+    sqlite::{SqliteConnectOptions, SqliteRow},
+};
+use std::path::Path;
+
+/// What following the chain writes, in an order that foreign keys allow.
+const TABLES: [&str; 5] = ["blocks", "events", "pools", "claimables", "cursor"];
+
+/// A column's value.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    Null,
+    Integer(i64),
+    Bytes(Vec<u8>),
+}
+
+/// A table's rows, in the order they stand in.
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    pub(super) name: &'static str,
+    pub(super) columns: Vec<String>,
+    /// Row after row, a value for each column.
+    pub(super) values: Vec<Value>,
+}
+
+/// All that following the chain wrote into the database at `path`.
+pub(super) async fn read(path: &Path) -> Result<Vec<Table>> {
+    let options = SqliteConnectOptions::new().filename(path).read_only(true);
+    let mut connection = options.connect().await?;
+    let mut tables = Vec::new();
+    for name in TABLES {
+        tables.push(table(&mut connection, name).await?);
+    }
+    connection.close().await?;
+    Ok(tables)
+}
+
+async fn table(connection: &mut SqliteConnection, name: &'static str) -> Result<Table> {
+    let columns: Vec<String> =
+        sqlx::query_scalar("SELECT name FROM pragma_table_info(?) ORDER BY cid")
+            .bind(name)
+            .fetch_all(&mut *connection)
+            .await?;
+    let sql = format!("SELECT {} FROM {name}", columns.join(", "));
+    let mut values = Vec::new();
+    for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await? {
+        for column in 0..columns.len() {
+            values.push(value(&row, column)?);
+        }
+    }
+    Ok(Table { name, columns, values })
+}
+
+fn value(row: &SqliteRow, column: usize) -> Result<Value> {
+    let raw = row.try_get_raw(column)?;
+    if raw.is_null() {
+        return Ok(Value::Null);
+    }
+    Ok(match raw.type_info().name() {
+        "INTEGER" => Value::Integer(row.try_get(column)?),
+        _ => Value::Bytes(row.try_get(column)?),
+    })
+}
