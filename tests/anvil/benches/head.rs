@@ -11,6 +11,7 @@ use luxxon_tests::{
         BenchChain,
         figures::{Progress, load, milliseconds, numbers, percentile, rounded},
     },
+    command,
 };
 use serde_json::json;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -90,13 +91,10 @@ async fn measure(scheme: &'static str, blocks: u64) -> Result<Vec<Duration>> {
 async fn daemon(scheme: &str, mut options: IndexerOptions) -> Result<Daemon> {
     let url = options.rpc_url.as_str().replacen("http", scheme, 1);
     options.rpc_url = url.parse()?;
-    let mut command = options.command();
-    command
-        .args(["--poll-ms", &POLL.to_string(), "--audit-seconds", "0"])
-        // Which node wallets should use has to be said where the daemon reads by websocket.
-        .args(["--public-rpc-url", "http://127.0.0.1:8545"])
-        .env("LUXXON_LOG", "warn");
-    Daemon::start_command(command).await
+    let poll = POLL.to_string();
+    let mut command = command::on_chain(&options, &["run", "--poll-ms", &poll]);
+    command.args(["--audit-seconds", "0"]).env("LUXXON_LOG", "warn");
+    Daemon::serving(command).await
 }
 
 /// Waits until the events of `block` are in the table.
