@@ -212,6 +212,17 @@ impl<S: Store> Auditor<S> {
         Ok(safe.unwrap_or(cursor.block))
     }
 
+    /// Whether `block` is still the chain's at its height. Once it is final, the tables keep it only
+    /// for its events, and the node is asked.
+    async fn still_there(&self, block: Block) -> Result<bool, AuditError> {
+        if let Some(kept) = self.store.block(block.number).await? {
+            return Ok(kept == block);
+        }
+        let is_final = block.number < self.store.cursor().await?.final_block;
+        let header = self.providers.header(block.number).await?;
+        Ok(is_final && header.is_some_and(|header| header.block() == block))
+    }
+
     /// Compares these accounts and these sessions at `block`.
     async fn compare(
         &self,
@@ -222,7 +233,7 @@ impl<S: Store> Auditor<S> {
     ) -> Result<Outcome, AuditError> {
         let (balances, owed) = self.store.balances_at(block.number, accounts).await?;
         // Read after the balances: they are of this block if it is still the one.
-        if self.store.block(block.number).await? != Some(block) {
+        if !self.still_there(block).await? {
             return Ok(Outcome::Replaced(block));
         }
         if block.number < self.deployment.deploy_block {

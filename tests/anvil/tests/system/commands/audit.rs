@@ -5,8 +5,9 @@ use alloy::{
 };
 use eyre::Result;
 use luxxon_bindings::settlement::LuxxonSettlement::{Claimed, PayoutHeld};
-use luxxon_tests::{AnswerFault, Calls, Daemon, Done, FaultProxy, Rule, tables};
+use luxxon_tests::{AnswerFault, Calls, Daemon, Done, ExchangeFault, FaultProxy, Rule, tables};
 use serde_json::Value;
+use std::time::Duration;
 
 /// `audit --json`, which ends with `code`: the one object that it prints.
 async fn json(ledger: &Ledger, code: i32) -> Result<Value> {
@@ -179,6 +180,32 @@ async fn audit_works_while_a_daemon_follows_traffic() -> Result<()> {
         played?;
         done?.says(0, &["no difference"])?;
     }
+    daemon.stop().await?.says(0, &[])?;
+    Ok(())
+}
+
+/// The daemon forgets blocks without events once they are final: also the one that is compared.
+#[tokio::test]
+async fn an_audit_that_outlasts_the_finality_of_its_block_ends_all_the_same() -> Result<()> {
+    let ledger = Ledger::start().await?;
+    ledger.world.mine(6).await?;
+    ledger.sync_to_head().await?;
+    let safe = ledger.number("SELECT safe_block FROM cursor").await?;
+    let proxy = FaultProxy::start(ledger.world.rpc_url()).await?;
+    let hold = Rule::new(Calls::Of("eth_call"), ExchangeFault::Hold).after(1).times(1);
+    let hold = proxy.inject(hold);
+    let audit = Daemon::spawn(ledger.through(&proxy, &["audit"]))?;
+    hold.until_fired(1).await?;
+    let kept = format!("SELECT count(*) FROM blocks WHERE number = {safe}");
+    assert_eq!(ledger.number(&kept).await?, 1);
+    let mut daemon = Daemon::start(&ledger.options).await?;
+    ledger.world.mine(10).await?;
+    while ledger.number(&kept).await? > 0 {
+        assert!(!daemon.has_ended()?, "{}", daemon.said());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    hold.remove();
+    audit.end().await?.says(0, &[&format!("block {safe} "), "no difference"])?;
     daemon.stop().await?.says(0, &[])?;
     Ok(())
 }
