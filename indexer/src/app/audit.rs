@@ -1,11 +1,11 @@
 use super::progress::Progress;
 use crate::{
-    audit::{Auditor, Compared, Difference, Outcome, Subject},
+    audit::{AuditError, Auditor, Compared, Difference, Outcome, Subject},
     chain::identify,
     config::Config,
     health::Health,
     metrics::Metrics,
-    store::{Contradiction, SqliteStore, Store},
+    store::{Contradiction, SqliteStore, Store, StoreError},
 };
 use eyre::{Report, Result, bail};
 use serde_json::{Value, json};
@@ -95,6 +95,11 @@ pub(super) async fn go_on<S: Store>(
             Ok(Outcome::Replaced(block)) => {
                 metrics.audit_undecided("replaced");
                 debug!(block = block.number, "nothing could be compared");
+            }
+            Err(error @ AuditError::Store(StoreError::Balance(_))) => {
+                metrics.audit("differs", 1);
+                error!(%error, "the ledger does not add up");
+                health.compared(vec![error.to_string()]);
             }
             Err(error) => {
                 metrics.audit_undecided("failed");
