@@ -35,7 +35,7 @@ impl Backfill {
         command
             .args(["--until", &until.to_string()])
             .args(["--log-format", "json"])
-            .env("LUXXON_LOG", "info")
+            .env("LUXXON_LOG", "debug")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
