@@ -33,7 +33,7 @@ pub(super) async fn repair(config: Config, screen: Screen, from: u64) -> Result<
         .with_widest_range(config.max_block_range)
         .watched_by(Arc::clone(&metrics), Arc::default());
     let work = stop.or(syncer.run_until(stood, config.poll));
-    let outcome = screen.beside(&metrics, work).await;
+    let outcome = Box::pin(screen.beside(&metrics, work)).await;
     store.close().await;
     let stopped = || eyre!("stopped before block {stood} was in again; what is in stays");
     let cursor = outcome.ok_or_else(stopped)??;

@@ -23,7 +23,7 @@ pub(super) async fn sync(config: Config, screen: Screen, until: u64) -> Result<(
         .with_widest_range(config.max_block_range)
         .watched_by(Arc::clone(&metrics), Arc::default());
     let work = stop.or(syncer.run_until(until, config.poll));
-    let outcome = screen.beside(&metrics, work).await;
+    let outcome = Box::pin(screen.beside(&metrics, work)).await;
     store.close().await;
     let cursor = outcome.ok_or_else(stopped)??;
     tracing::info!(block = cursor.block.number, "everything is in");

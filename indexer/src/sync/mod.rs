@@ -7,6 +7,7 @@
 mod backfill;
 mod decide;
 mod error;
+mod gathered;
 mod owed;
 mod range_size;
 mod syncer;

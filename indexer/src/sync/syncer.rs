@@ -3,6 +3,7 @@ use super::{
     backfill::{Backfill, Range},
     decide::{Ours, Step, next_step},
     decode_all,
+    gathered::Gathered,
     owed::{add_up, check_owed},
     waiting::WaitingForNode,
 };
@@ -36,6 +37,12 @@ pub enum Progress {
     Advanced,
     /// The ledger gave up blocks that the chain gave up.
     RolledBack,
+}
+
+/// Whether the node's chain parts from ours.
+enum Parted {
+    Yes,
+    No,
 }
 
 /// Follows one deployment.
@@ -164,38 +171,53 @@ impl<S: Store> Syncer<S> {
         heads: &Heads,
         last: u64,
     ) -> Result<Progress, SyncError> {
-        let (deployment, first) = (self.deployment, cursor.block.number + 1);
+        let mut gathered = Gathered::behind(*cursor);
+        let outcome = self.gather(&mut gathered, heads, last).await;
+        // Whatever ended it, what was gathered before is good.
+        write(&self.store, &self.metrics, &mut gathered, heads).await?;
+        match outcome? {
+            Parted::No => Ok(Progress::Advanced),
+            Parted::Yes => self.roll_back(&self.store.cursor().await?, heads).await,
+        }
+    }
+
+    /// Takes in final blocks up to `last`, and writes them whenever they are many.
+    async fn gather(
+        &mut self,
+        gathered: &mut Gathered,
+        heads: &Heads,
+        last: u64,
+    ) -> Result<Parted, SyncError> {
+        let (deployment, first) = (self.deployment, gathered.tip().block.number + 1);
         let mut ranges =
             Backfill::new(&self.providers, deployment, &mut self.range_size, first, last);
-        let mut cursor = *cursor;
         while let Some(Range { parent, blocks, events, owed }) = ranges.next().await? {
-            if parent != cursor.block.hash {
-                drop(ranges);
-                return self.roll_back(&cursor, heads).await;
+            let (tip, to) = (*gathered.tip(), blocks.last().map_or(last, |block| block.number));
+            if parent != tip.block.hash {
+                return Ok(Parted::Yes);
             }
-            let to = blocks.last().map_or(last, |block| block.number);
             if to == heads.finalized.number && blocks.last() != Some(&heads.finalized.block()) {
                 let what = format!("two answers give the final block {to} two hashes");
                 return Err(ChainError::Inconsistent(what).into());
             }
-            if let Err(missing) = add_up(&cursor, &events, owed, to) {
-                check_owed(&self.providers, deployment, cursor.block, cursor.owed).await?;
-                if ranges.again_in_parts(cursor.block.number + 1, to) {
+            if let Err(missing) = add_up(&tip, &events, owed, to) {
+                check_owed(&self.providers, deployment, tip.block, tip.owed).await?;
+                if ranges.again_in_parts(tip.block.number + 1, to) {
                     warn!(error = %missing, "asking for fewer blocks");
                     continue;
                 }
                 return Err(missing.into());
             }
-            let (count, began) = (events.len(), Instant::now());
-            self.metrics.range(to - cursor.block.number);
-            debug!(to, blocks = to - cursor.block.number, events = count, "backfilled");
-            let heights = Heights { safe_block: to, final_block: to };
-            cursor = self.store.commit(cursor.block, Batch { blocks, events, heights }).await?;
-            self.metrics.committed(count, began.elapsed());
-            self.metrics.stands(cursor.block, to, to, heads.latest.number);
-            self.health.moved();
+            let asked = to - tip.block.number;
+            debug!(to, blocks = asked, events = events.len(), "backfilled");
+            self.metrics.range(asked);
+            gathered.add(blocks, events)?;
+            if gathered.is_due() {
+                write(&self.store, &self.metrics, gathered, heads).await?;
+                self.health.moved();
+            }
         }
-        Ok(Progress::Advanced)
+        Ok(Parted::No)
     }
 
     async fn take_block(
@@ -299,6 +321,22 @@ impl<S: Store> Syncer<S> {
             StoreError::Damaged(format!("block {number} is not kept, but should be"))
         })?)
     }
+}
+
+/// Writes what was gathered, in one transaction.
+async fn write<S: Store>(
+    store: &S,
+    metrics: &Metrics,
+    gathered: &mut Gathered,
+    heads: &Heads,
+) -> Result<(), SyncError> {
+    let Some((after, batch)) = gathered.take() else { return Ok(()) };
+    let (count, began) = (batch.events.len(), Instant::now());
+    let cursor = store.commit(after, batch).await?;
+    metrics.committed(count, began.elapsed());
+    metrics.stands(cursor.block, cursor.safe_block, cursor.final_block, heads.latest.number);
+    gathered.written(cursor);
+    Ok(())
 }
 
 /// Waits until there may be something to look at.

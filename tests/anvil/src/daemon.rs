@@ -1,4 +1,7 @@
-use crate::{Done, command, process::peak_memory};
+use crate::{
+    Done, command,
+    process::{memory, peak_memory},
+};
 use eyre::{Result, WrapErr, ensure, eyre};
 use luxxon_script::devnet::IndexerOptions;
 use rustix::process::{Pid, Signal, kill_process};
@@ -115,6 +118,12 @@ impl Daemon {
     #[cfg(target_os = "linux")]
     pub fn peak_memory(&self) -> Result<u64> {
         peak_memory(self.pid()?)
+    }
+
+    /// The memory that it has now, in bytes.
+    #[cfg(target_os = "linux")]
+    pub fn memory(&self) -> Result<u64> {
+        memory(self.pid()?)
     }
 
     /// Kills it at once, as `kill -9` does.

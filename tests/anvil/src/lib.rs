@@ -2,7 +2,7 @@
 //! histories ([`History`]), the indexer in front of it ([`Daemon`]), a proxy between the two that
 //! does to answers what bad nodes do ([`FaultProxy`]), the ledger's tables as text ([`tables`]), and
 //! somebody who deploys and administers the contract with `luxxon` ([`Operator`]). And of what the
-//! benchmarks are made of ([`bench`]).
+//! benchmarks are made of ([`mod@bench`]).
 
 mod api;
 pub mod bench;

@@ -31,6 +31,10 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
 /// within a transaction, and a backfill takes half as long again.
 const WRITER_CACHE: &str = "-16000";
 
+/// Pages of 4 KiB that the write-ahead log may have before they are written into the file: a page
+/// that is written many times meanwhile is written there once.
+const CHECKPOINT: &str = "8000";
+
 /// How long a writer waits for another process's transaction (a key being entered from a shell).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -143,6 +147,9 @@ fn read_write(path: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .pragma("cache_size", WRITER_CACHE)
+        .pragma("wal_autocheckpoint", CHECKPOINT)
+        // A statement of many rows keeps what it changes until it is through: not in a file.
+        .pragma("temp_store", "MEMORY")
         .busy_timeout(BUSY_TIMEOUT)
 }
 

@@ -4,7 +4,11 @@
 use super::scene::Scene;
 use eyre::{Result, ensure};
 use fastrand::Rng;
-use luxxon_tests::{History, Random, visible_faults};
+use luxxon_tests::{Daemon, History, Random, command, visible_faults};
+use std::{
+    env,
+    time::{Duration, Instant},
+};
 
 /// A daemon follows a chain of `rounds` times a few blocks, with reorgs among them and kills, while
 /// one request in eight meets a fault.
@@ -38,6 +42,47 @@ async fn soak(seed: u64, rounds: u32) -> Result<()> {
     scene.proxy.heal();
     let ended = scene.ends_right(daemon).await;
     ended.map_err(|error| error.wrap_err(format!("seed {seed}")))
+}
+
+/// A daemon follows a chain that grows by a block a second, with reorgs, while one request in fifty
+/// meets a fault, for as many minutes as the variable `MINUTES` says.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+#[ignore = "takes an hour: make soak"]
+async fn soak_an_hour_of_traffic_reorgs_and_faults_leaves_memory_flat_and_the_audit_clean()
+-> Result<()> {
+    let minutes: u64 = env::var("MINUTES").map_or(Ok(60), |minutes| minutes.parse())?;
+    let scene = Scene::start().await?;
+    scene.world.mine(10).await?;
+    let mut daemon = scene.follow().await?;
+    let (mut history, mut rng) = (History::seeded(60), Rng::with_seed(60));
+    scene.proxy.randomly(Random::new(60, 50, visible_faults()));
+    let (began, mut memory) = (Instant::now(), Vec::new());
+    while began.elapsed() < Duration::from_mins(minutes) {
+        history.play(&scene.world, 1).await?;
+        if rng.u32(0..30) == 0 {
+            scene.world.reorg(rng.u64(1..6)).await?;
+        }
+        ensure!(!daemon.has_ended()?, "it ended: {}", daemon.said());
+        memory.push(daemon.memory()?);
+        if memory.len() % 60 == 0 {
+            let (block, held) = (scene.world.head().await?, memory[memory.len() - 1] >> 10);
+            eprintln!("{} s: block {block}, {held} KiB", began.elapsed().as_secs());
+        }
+        // A block a second: anvil slows with the length of its chain.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    scene.proxy.heal();
+    history.play(&scene.world, 6).await?;
+    scene.at_head(&mut daemon).await?;
+    // The first minutes fill its caches.
+    let (first, second) = memory.split_at(memory.len() / 2);
+    let most = |half: &[u64]| half.iter().copied().max().unwrap_or_default();
+    let (before, after) = (most(first), most(second));
+    ensure!(after <= before + before / 10, "memory grew from {before} to {after} bytes");
+    let audit = command::on_chain(&scene.options().await?, &["audit"]);
+    Daemon::spawn(audit)?.end().await?.says(0, &["no difference"])?;
+    scene.ends_right(daemon).await
 }
 
 #[tokio::test]
