@@ -117,6 +117,12 @@ impl SqliteStore {
         Self::with_writer(path, writer, lock).await
     }
 
+    /// How the daemon opens the file at `path` to write to it: for whoever measures that.
+    #[must_use]
+    pub fn writer_options(path: &Path) -> SqliteConnectOptions {
+        read_write(path)
+    }
+
     /// Closes every connection, folds the write-ahead log into the file, and leaves the ledger to
     /// others.
     pub async fn close(&self) {
