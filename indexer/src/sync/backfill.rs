@@ -64,15 +64,17 @@ impl<'a> Backfill<'a> {
     }
 
     /// The next range, `None` after the last. The ones behind it are under way when it is returned.
+    /// It may be dropped while it waits: the next call waits for the same range.
     pub(super) async fn next(&mut self) -> Result<Option<Range>, SyncError> {
         loop {
             self.fetch_ahead();
-            let Some(mut fetch) = self.under_way.pop_front() else { return Ok(None) };
-            let blocks = fetch.to - fetch.from + 1;
+            let Some(fetch) = self.under_way.front_mut() else { return Ok(None) };
             let outcome = match (&mut fetch.task).await {
                 Ok(outcome) => outcome,
                 Err(end) => std::panic::resume_unwind(end.into_panic()),
             };
+            let (from, blocks) = (fetch.from, fetch.to - fetch.from + 1);
+            self.under_way.pop_front();
             match outcome {
                 Ok((range, bytes)) => {
                     self.size.answered(blocks, bytes);
@@ -83,8 +85,8 @@ impl<'a> Backfill<'a> {
                     let Some(less) = error.asks_for_less() else { return Err(error.into()) };
                     self.size.refused(blocks, less);
                     let next = self.size.get();
-                    info!(%error, from = fetch.from, blocks, next, "asking for fewer blocks");
-                    self.next = fetch.from;
+                    info!(%error, from, blocks, next, "asking for fewer blocks");
+                    self.next = from;
                     self.under_way.clear();
                 }
                 Err(other) => return Err(other),

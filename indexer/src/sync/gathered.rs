@@ -38,6 +38,9 @@ impl Gathered {
     pub(super) fn add(&mut self, blocks: Vec<Block>, events: Vec<Event>) -> Result<(), StoreError> {
         let Some(&last) = blocks.last() else { return Ok(()) };
         self.tip.owed = owed_after(self.tip.owed, &events)?;
+        if self.blocks.is_empty() {
+            self.since = Instant::now();
+        }
         self.tip.block = last;
         // The last block of the range before is only kept for its events now.
         let holds_events = |block: &Block| {
@@ -53,7 +56,12 @@ impl Gathered {
 
     /// Whether it should be written now.
     pub(super) fn is_due(&self) -> bool {
-        self.events.len() >= MANY || self.since.elapsed() >= LONG
+        self.events.len() >= MANY || self.rest().is_zero()
+    }
+
+    /// How long it may still wait for more.
+    pub(super) fn rest(&self) -> Duration {
+        if self.blocks.is_empty() { LONG } else { LONG.saturating_sub(self.since.elapsed()) }
     }
 
     /// What is to be written, and the block it follows; `None` where that is nothing.

@@ -191,7 +191,15 @@ impl<S: Store> Syncer<S> {
         let (deployment, first) = (self.deployment, gathered.tip().block.number + 1);
         let mut ranges =
             Backfill::new(&self.providers, deployment, &mut self.range_size, first, last);
-        while let Some(Range { parent, blocks, events, owed }) = ranges.next().await? {
+        loop {
+            let Ok(next) = tokio::time::timeout(gathered.rest(), ranges.next()).await else {
+                // A slow node must not keep back what is here.
+                write(&self.store, &self.metrics, gathered, heads).await?;
+                continue;
+            };
+            let Some(Range { parent, blocks, events, owed }) = next? else {
+                return Ok(Parted::No);
+            };
             let (tip, to) = (*gathered.tip(), blocks.last().map_or(last, |block| block.number));
             if parent != tip.block.hash {
                 return Ok(Parted::Yes);
@@ -217,7 +225,6 @@ impl<S: Store> Syncer<S> {
                 self.health.moved();
             }
         }
-        Ok(Parted::No)
     }
 
     async fn take_block(
