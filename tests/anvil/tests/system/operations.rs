@@ -2,7 +2,7 @@
 
 use alloy::transports::http::reqwest;
 use eyre::{Result, ensure};
-use luxxon_tests::{Daemon, History, World, tables};
+use luxxon_tests::{Daemon, History, World};
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 use std::{
     path::Path,
@@ -101,7 +101,5 @@ async fn metrics_say_where_ledger_and_node_stand_and_how_the_node_answers() -> R
     ] {
         ensure!(text.contains(&line), "{line} is not in\n{text}");
     }
-    daemon.stop().await?.says(0, &[])?;
-    tables::assert_same(&tables::dump(&db).await?, &world.clean_run().await?);
-    Ok(())
+    daemon.stop().await?.says(0, &[])
 }
