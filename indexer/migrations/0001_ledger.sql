@@ -68,8 +68,15 @@ CREATE TABLE events (
 
 CREATE INDEX events_by_account ON events (account, block_number, log_index);
 CREATE INDEX events_by_payee ON events (counterparty, block_number, log_index) WHERE kind = 3;
--- The replay lock once more: a session that settles twice is refused here too.
-CREATE UNIQUE INDEX events_by_session ON events (session_id) WHERE kind = 3;
+
+-- The event that settled a session, and the replay lock once more: a session that settles twice is
+-- refused here too. A table and no index of events, so that a transaction can enter its sessions in
+-- their order: they are hashes, and each page of the tree is then written once.
+CREATE TABLE settlements (
+    session_id   BLOB    PRIMARY KEY CHECK (length(session_id) = 32),
+    block_number INTEGER NOT NULL,
+    log_index    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- What each pool holds. An empty pool has no row.
 CREATE TABLE pools (

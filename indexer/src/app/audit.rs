@@ -36,8 +36,8 @@ pub(super) async fn audit(config: Config, as_json: bool) -> Result<()> {
             writeln!(stdout(), "{object}")?;
         }
     } else {
-        for Contradiction { holding, events, tables } in &contradictions {
-            let subject = Subject::from(*holding);
+        for contradiction in &contradictions {
+            let (subject, events, tables) = both_sides(contradiction);
             writeln!(stdout(), "{subject} is {events} by its events, and {tables} in the tables")?;
         }
         if let Ok(outcome) = &outcome {
@@ -126,11 +126,24 @@ fn in_words(outcome: &Outcome) -> String {
     }
 }
 
+/// What it is about, what the events say and what the tables do.
+fn both_sides(contradiction: &Contradiction) -> (Subject, u64, u64) {
+    match *contradiction {
+        Contradiction::Balance { holding, events, tables } => {
+            (holding.into(), events.get(), tables.get())
+        }
+        Contradiction::Session { session, by_event } => {
+            (Subject::Settled(session), by_event.into(), (!by_event).into())
+        }
+    }
+}
+
 /// One object, where there is anything to say.
 fn in_json(outcome: &Result<Outcome>, contradictions: &[Contradiction]) -> Option<Value> {
-    let contradictions = contradictions.iter().map(|Contradiction { holding, events, tables }| {
+    let contradictions = contradictions.iter().map(|contradiction| {
+        let (subject, events, tables) = both_sides(contradiction);
         json!({
-            "subject": Subject::from(*holding).to_string(),
+            "subject": subject.to_string(),
             "events": events.to_string(),
             "tables": tables.to_string(),
         })

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 /// Events that are worth a transaction. The indexes are written at random: the more rows at once,
 /// the fewer times each of their pages.
-const MANY: usize = 20_000;
+const MANY: usize = 40_000;
 /// What is gathered is written after this long, however little it is: a quiet chain, or a slow node.
 const LONG: Duration = Duration::from_secs(1);
 

@@ -1,14 +1,18 @@
 //! What a person does to a database: making the ledger's balances again, taking blocks back for
 //! good, copying the file.
 
-use super::{SqliteStore, bulk, columns::integer, ledger, reads};
+use super::{
+    SqliteStore, bulk,
+    columns::{hash, integer},
+    ledger, reads,
+};
 use crate::{
     ledger::{Balances, Block, Event, Holding},
     store::{Cursor, StoreError},
 };
 use futures_util::TryStreamExt;
-use luxxon_bindings::MicroUsdc;
-use sqlx::SqliteConnection;
+use luxxon_bindings::{MicroUsdc, SessionId};
+use sqlx::{AssertSqlSafe, SqliteConnection};
 use std::{
     collections::BTreeSet,
     fs::{self, File},
@@ -25,23 +29,34 @@ pub struct Rebuilt {
     pub events: u64,
     /// The accounts that have a balance.
     pub balances: u64,
-    /// Whether any balance is another than before: if so, the tables were damaged.
+    /// Whether anything is another than before: if so, the tables were damaged.
     pub changed: bool,
 }
 
-/// A balance that is not what its events add up to.
+/// Something that is not what the events say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Contradiction {
-    /// Whose balance.
-    pub holding: Holding,
-    /// What the events add up to.
-    pub events: MicroUsdc,
-    /// What the balance is in the tables.
-    pub tables: MicroUsdc,
+pub enum Contradiction {
+    /// A balance.
+    Balance {
+        /// Whose balance.
+        holding: Holding,
+        /// What the events add up to.
+        events: MicroUsdc,
+        /// What the balance is in the tables.
+        tables: MicroUsdc,
+    },
+    /// A session that is found settled where no event settles it, or not where one does.
+    Session {
+        /// The session.
+        session: SessionId,
+        /// Whether an event settles it.
+        by_event: bool,
+    },
 }
 
 impl SqliteStore {
-    /// Makes every balance again from the events. What operators entered is not touched; a crash
+    /// Makes everything that follows from the events again: the balances, and where each session was
+    /// settled. What operators entered is not touched; a crash
     /// leaves everything as it was. `progress` is told the block reached.
     pub async fn rebuild(&self, progress: impl Fn(u64) + Send) -> Result<Rebuilt, StoreError> {
         let mut tx = self.write().await?;
@@ -50,7 +65,7 @@ impl SqliteStore {
         Ok(rebuilt)
     }
 
-    /// The balances that are not what the events add up to, all of one moment.
+    /// What is not what the events say, all of one moment.
     pub async fn contradictions(&self) -> Result<Vec<Contradiction>, StoreError> {
         let mut tx = self.readers.begin().await?;
         let (booked, _) = book_all(&mut tx, |_| ()).await?;
@@ -59,13 +74,24 @@ impl SqliteStore {
             booked.iter().chain(kept.iter()).map(|(holding, _)| holding).collect();
         let compared = holdings.into_iter().map(|holding| {
             let (events, tables) = (booked.balance(holding), kept.balance(holding));
-            Contradiction { holding, events, tables }
+            (holding, events, tables)
         });
-        Ok(compared.filter(|Contradiction { events, tables, .. }| events != tables).collect())
+        let mut contradictions: Vec<Contradiction> = compared
+            .filter(|(_, events, tables)| events != tables)
+            .map(|(holding, events, tables)| Contradiction::Balance { holding, events, tables })
+            .collect();
+        for (sql, by_event) in [(NOT_ENTERED, true), (WRONGLY_ENTERED, false)] {
+            let sql = format!("SELECT session_id {sql}");
+            for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut *tx).await? {
+                let session = SessionId(hash(&row, "session_id")?);
+                contradictions.push(Contradiction::Session { session, by_event });
+            }
+        }
+        Ok(contradictions)
     }
 
-    /// Takes back block `from` and all above it, final or not, and makes the balances again: the
-    /// daemon will read those blocks anew. Returns where the ledger then stands: on the last kept
+    /// Takes back block `from` and all above it, final or not, and makes again what follows from the
+    /// events that are left: the daemon will read those blocks anew. Returns where the ledger then stands: on the last kept
     /// block below `from`.
     pub async fn take_back_from(&self, from: u64) -> Result<Cursor, StoreError> {
         let mut tx = self.write().await?;
@@ -136,6 +162,28 @@ impl SqliteStore {
     }
 }
 
+/// The settlements that `settlements` does not have.
+const NOT_ENTERED: &str = "FROM events WHERE kind = 3 AND NOT EXISTS
+    (SELECT 1 FROM settlements WHERE session_id = events.session_id
+        AND (block_number, log_index) = (events.block_number, events.log_index))";
+
+/// The rows of `settlements` that no settlement stands behind.
+const WRONGLY_ENTERED: &str = "FROM settlements WHERE NOT EXISTS
+    (SELECT 1 FROM events WHERE kind = 3 AND session_id = settlements.session_id
+        AND (block_number, log_index) = (settlements.block_number, settlements.log_index))";
+
+/// Enters each session where it was settled, and no other. Returns whether anything was wrong.
+async fn rebuild_settlements(tx: &mut SqliteConnection) -> Result<bool, StoreError> {
+    let delete = AssertSqlSafe(format!("DELETE {WRONGLY_ENTERED}"));
+    let insert = AssertSqlSafe(format!(
+        "INSERT INTO settlements (session_id, block_number, log_index)
+         SELECT session_id, block_number, log_index {NOT_ENTERED}"
+    ));
+    let deleted = sqlx::query(delete).execute(&mut *tx).await?.rows_affected();
+    let inserted = sqlx::query(insert).execute(&mut *tx).await?.rows_affected();
+    Ok(deleted + inserted > 0)
+}
+
 async fn rebuild(tx: &mut SqliteConnection, progress: impl Fn(u64)) -> Result<Rebuilt, StoreError> {
     let cursor = reads::cursor(tx).await?;
     let (balances, events) = book_all(tx, progress).await?;
@@ -144,8 +192,8 @@ async fn rebuild(tx: &mut SqliteConnection, progress: impl Fn(u64)) -> Result<Re
         balances.iter().filter(|(_, balance)| *balance > MicroUsdc::ZERO).collect()
     };
     let after = some(&balances);
-    let changed = some(&before) != after || cursor.owed != balances.owed();
-    if changed {
+    let wrong = some(&before) != after || cursor.owed != balances.owed();
+    if wrong {
         sqlx::query("DELETE FROM pools").execute(&mut *tx).await?;
         sqlx::query("DELETE FROM claimables").execute(&mut *tx).await?;
         ledger::store_balances(tx, &balances).await?;
@@ -154,6 +202,7 @@ async fn rebuild(tx: &mut SqliteConnection, progress: impl Fn(u64)) -> Result<Re
             .execute(&mut *tx)
             .await?;
     }
+    let changed = rebuild_settlements(tx).await? || wrong;
     Ok(Rebuilt { events, balances: after.len() as u64, changed })
 }
 

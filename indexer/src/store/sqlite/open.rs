@@ -29,7 +29,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
 /// The writer's pages in memory, in KiB (SQLite counts them so when the number is negative). The
 /// indexes are written at random: with the usual 2 MB, their pages are written out and read again
 /// within a transaction, and a backfill takes half as long again.
-const WRITER_CACHE: &str = "-16000";
+const WRITER_CACHE: &str = "-8000";
 
 /// Pages of 4 KiB that the write-ahead log may have before they are written into the file: a page
 /// that is written many times meanwhile is written there once.

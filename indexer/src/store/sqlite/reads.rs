@@ -111,8 +111,10 @@ pub(super) async fn settled(
 ) -> Result<Option<(Event, Block)>, StoreError> {
     let row = sqlx::query(
         "SELECT events.*, blocks.number, blocks.hash, blocks.timestamp
-         FROM events JOIN blocks ON blocks.number = events.block_number
-         WHERE kind = 3 AND session_id = ?",
+         FROM settlements
+         JOIN events USING (block_number, log_index)
+         JOIN blocks ON blocks.number = block_number
+         WHERE settlements.session_id = ?",
     )
     .bind(session.0.to_vec())
     .fetch_optional(connection)

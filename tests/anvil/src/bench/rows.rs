@@ -8,17 +8,17 @@ use sqlx::{
 use std::path::Path;
 
 /// What following the chain writes, in an order that foreign keys allow.
-const TABLES: [&str; 5] = ["blocks", "events", "pools", "claimables", "cursor"];
+const TABLES: [&str; 6] = ["blocks", "events", "settlements", "pools", "claimables", "cursor"];
 
 /// A column's value.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Value {
     Null,
     Integer(i64),
     Bytes(Vec<u8>),
 }
 
-/// A table's rows, in the order they stand in.
+/// A table's rows, in the order they come in.
 #[derive(Clone, Debug)]
 pub(super) struct Table {
     pub(super) name: &'static str,
@@ -39,13 +39,18 @@ pub(super) async fn read(path: &Path) -> Result<Vec<Table>> {
     Ok(tables)
 }
 
+/// In the order of the chain, as they come in.
+fn order(table: &str) -> &str {
+    if table == "settlements" { "block_number, log_index" } else { "1, 2" }
+}
+
 async fn table(connection: &mut SqliteConnection, name: &'static str) -> Result<Table> {
     let columns: Vec<String> =
         sqlx::query_scalar("SELECT name FROM pragma_table_info(?) ORDER BY cid")
             .bind(name)
             .fetch_all(&mut *connection)
             .await?;
-    let sql = format!("SELECT {} FROM {name}", columns.join(", "));
+    let sql = format!("SELECT {} FROM {name} ORDER BY {}", columns.join(", "), order(name));
     let mut values = Vec::new();
     for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await? {
         for column in 0..columns.len() {

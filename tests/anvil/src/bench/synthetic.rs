@@ -101,7 +101,7 @@ impl Synthetic {
 }
 
 /// The statements that make the rows of `blocks` blocks.
-fn rows(blocks: u64) -> [String; 4] {
+fn rows(blocks: u64) -> [String; 5] {
     let count = |to: u64| {
         format!(
             "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {to})"
@@ -136,7 +136,9 @@ fn rows(blocks: u64) -> [String; 4] {
         "UPDATE cursor SET block_number = {blocks}, safe_block = {blocks},
             final_block = {blocks}, owed = (SELECT sum(balance) FROM pools)"
     );
-    [blocks_sql, events, pools, cursor]
+    let settlements = "INSERT INTO settlements (session_id, block_number, log_index)
+        SELECT session_id, block_number, log_index FROM events WHERE kind = 3 ORDER BY session_id";
+    [blocks_sql, events, settlements.to_owned(), pools, cursor]
 }
 
 /// The name of each index that the schema makes, and the statement that makes it.

@@ -184,7 +184,7 @@ fn impossible_blocks() -> Vec<(&'static str, Refusal, Vec<Change>)> {
     let Change::Settle(honest) = pays(OTHER_SESSION, 10, 1) else { unreachable!() };
     let does_not_add_up = Change::Settle(Settlement { gross: MicroUsdc::new(12), ..honest });
     let rich = || deposit(CONSUMER, 1_000);
-    let paid_twice = Refusal::Constraint("UNIQUE constraint failed: events.session_id");
+    let paid_twice = Refusal::Constraint("UNIQUE constraint failed: settlements.session_id");
     let not_whole = Refusal::Constraint("CHECK constraint failed: kind <> 3 OR amount =");
     vec![
         ("a withdrawal above the pool", Refusal::Pools, vec![rich(), withdrawal(CONSUMER, 5_001)]),

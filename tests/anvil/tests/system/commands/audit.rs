@@ -131,6 +131,24 @@ async fn a_balance_without_events_is_named() -> Result<()> {
     Ok(())
 }
 
+/// `get_settlement` would not find the one, and find the other where nothing was settled.
+#[tokio::test]
+async fn a_session_that_is_entered_other_than_its_event_says_is_named() -> Result<()> {
+    let ledger = Ledger::synced().await?;
+    let first = "SELECT session_id FROM settlements LIMIT 1";
+    let session = ledger.value(&format!("SELECT hex(session_id) FROM ({first})")).await?;
+    let session = session.to_lowercase();
+    let nobodys = "42".repeat(32);
+    ledger
+        .tamper(&[
+            &format!("DELETE FROM settlements WHERE session_id = ({first})"),
+            &format!("INSERT INTO settlements VALUES (x'{nobodys}', 1, 0)"),
+        ])
+        .await?;
+    names(&ledger, &format!("settled(0x{session})"), "events", 1, 0).await?;
+    names(&ledger, &format!("settled(0x{nobodys})"), "events", 0, 1).await
+}
+
 /// The balances are right, but not what the events add up to.
 #[tokio::test]
 async fn a_settlement_that_was_deleted_is_missed() -> Result<()> {
@@ -144,7 +162,9 @@ async fn a_settlement_that_was_deleted_is_missed() -> Result<()> {
     let amount = ledger.number(&format!("SELECT amount {settle}")).await?;
     let place = format!("SELECT block_number * 1000000 + log_index {settle}");
     let delete = format!("DELETE FROM events WHERE block_number * 1000000 + log_index = ({place})");
-    ledger.tamper(&[&delete]).await?;
+    let entry =
+        format!("DELETE FROM settlements WHERE block_number * 1000000 + log_index = ({place})");
+    ledger.tamper(&[&entry, &delete]).await?;
     let pool = format!("SELECT balance FROM pools WHERE hex(account) = '{}'", hex(payer));
     let pool = ledger.number(&pool).await?;
     names(&ledger, &format!("deposits({payer})"), "events", pool + amount, pool).await?;
