@@ -66,12 +66,23 @@ CREATE TABLE events (
     CHECK (kind <> 3 OR amount = to_amount + fee_amount)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX events_by_account ON events (account, block_number, log_index);
-CREATE INDEX events_by_payee ON events (counterparty, block_number, log_index) WHERE kind = 3;
+-- The two tables that follow find events: by whom they concern, and by session. They are tables and
+-- no indexes of `events`, so that a transaction can enter its rows in the order of their keys. These
+-- are hashes, as good as: in the order of the chain, every row would go to another page, and a page
+-- would be written many times over.
+
+-- What each account sees, as the one side of an event or the other.
+CREATE TABLE wallet_events (
+    account      BLOB    NOT NULL CHECK (length(account) = 20),
+    block_number INTEGER NOT NULL,
+    log_index    INTEGER NOT NULL,
+    -- 0 the event's account, 1 the operator of a settlement
+    side         INTEGER NOT NULL CHECK (side BETWEEN 0 AND 1),
+    PRIMARY KEY (account, block_number, log_index, side)
+) STRICT, WITHOUT ROWID;
 
 -- The event that settled a session, and the replay lock once more: a session that settles twice is
--- refused here too. A table and no index of events, so that a transaction can enter its sessions in
--- their order: they are hashes, and each page of the tree is then written once.
+-- refused here too.
 CREATE TABLE settlements (
     session_id   BLOB    PRIMARY KEY CHECK (length(session_id) = 32),
     block_number INTEGER NOT NULL,

@@ -4,8 +4,9 @@ use crate::{
     chain::identify,
     config::Config,
     health::Health,
+    ledger::Position,
     metrics::Metrics,
-    store::{Contradiction, SqliteStore, Store, StoreError},
+    store::{Contradiction, Misplaced, SqliteStore, Store, StoreError},
 };
 use eyre::{Report, Result, bail};
 use serde_json::{Value, json};
@@ -127,13 +128,19 @@ fn in_words(outcome: &Outcome) -> String {
 }
 
 /// What it is about, what the events say and what the tables do.
-fn both_sides(contradiction: &Contradiction) -> (Subject, u64, u64) {
+fn both_sides(contradiction: &Contradiction) -> (String, u64, u64) {
     match *contradiction {
         Contradiction::Balance { holding, events, tables } => {
-            (holding.into(), events.get(), tables.get())
+            (Subject::from(holding).to_string(), events.get(), tables.get())
         }
-        Contradiction::Session { session, by_event } => {
-            (Subject::Settled(session), by_event.into(), (!by_event).into())
+        Contradiction::Misplaced { what, by_event } => {
+            let what = match what {
+                Misplaced::Settlement(session) => Subject::Settled(session).to_string(),
+                Misplaced::WalletEvent(account, Position { block, log_index }) => {
+                    format!("event {log_index} of block {block}, as {account} sees it,")
+                }
+            };
+            (what, by_event.into(), (!by_event).into())
         }
     }
 }
@@ -143,7 +150,7 @@ fn in_json(outcome: &Result<Outcome>, contradictions: &[Contradiction]) -> Optio
     let contradictions = contradictions.iter().map(|contradiction| {
         let (subject, events, tables) = both_sides(contradiction);
         json!({
-            "subject": subject.to_string(),
+            "subject": subject,
             "events": events.to_string(),
             "tables": tables.to_string(),
         })

@@ -76,6 +76,21 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// Whose pool, claimable or allowance it changes.
+    #[must_use]
+    pub fn account(&self) -> Address {
+        match self {
+            Self::Deposit { account, .. }
+            | Self::Withdrawal { account, .. }
+            | Self::PayoutHeld { account, .. }
+            | Self::Claimed { account, .. } => *account,
+            Self::Settle(settlement) => settlement.from,
+            Self::Approval { owner, .. } => *owner,
+        }
+    }
+}
+
 /// A session's payment, as the contract booked it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settlement {

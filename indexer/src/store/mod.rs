@@ -9,7 +9,7 @@ mod sqlite;
 
 pub use error::StoreError;
 pub use registry::{ApiKey, NewApiKey, NewSession, NewWorkspace, Scope, Session, Workspace};
-pub use sqlite::{Contradiction, Rebuilt, SqliteStore};
+pub use sqlite::{Contradiction, Misplaced, Rebuilt, SqliteStore};
 
 use crate::ledger::{Block, Deployment, Event, EventId, Position, Side};
 use alloy::primitives::{Address, B256};

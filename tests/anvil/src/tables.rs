@@ -7,8 +7,16 @@ use sqlx::{
 use std::{fmt::Write, path::Path};
 
 /// Every table of the ledger. The registry is what operators entered, and no part of it.
-const LEDGER: [&str; 7] =
-    ["deployment", "cursor", "blocks", "events", "settlements", "pools", "claimables"];
+const LEDGER: [&str; 8] = [
+    "deployment",
+    "cursor",
+    "blocks",
+    "events",
+    "wallet_events",
+    "settlements",
+    "pools",
+    "claimables",
+];
 
 /// All rows of all ledger tables of the database at `path`, one a line, each table in its key's
 /// order.

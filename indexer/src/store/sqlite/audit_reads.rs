@@ -56,8 +56,8 @@ pub(super) async fn accounts_touched(
     rows.iter().map(|row| address(row, "account")).collect()
 }
 
-/// The next `limit` accounts that ever had an event, in the order of their addresses. Each is found
-/// by one look into the index, however many events it has.
+/// The next `limit` accounts that ever saw an event, in the order of their addresses. Each is found
+/// by one look, however many events it has.
 pub(super) async fn accounts_after(
     connection: &mut SqliteConnection,
     after: Option<Address>,
@@ -65,9 +65,9 @@ pub(super) async fn accounts_after(
 ) -> Result<Vec<Address>, StoreError> {
     let rows = sqlx::query(
         "WITH RECURSIVE next (account) AS (
-            SELECT min(account) FROM events WHERE account > ?1
+            SELECT min(account) FROM wallet_events WHERE account > ?1
             UNION ALL
-            SELECT (SELECT min(account) FROM events WHERE account > next.account)
+            SELECT (SELECT min(account) FROM wallet_events WHERE account > next.account)
             FROM next WHERE next.account IS NOT NULL
          )
          SELECT account FROM next WHERE account IS NOT NULL LIMIT ?2",

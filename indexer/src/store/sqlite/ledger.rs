@@ -3,14 +3,14 @@
 use super::{
     bulk::{self, Insert, Query, Row},
     columns::integer,
-    reads,
+    find, reads,
 };
 use crate::{
-    ledger::{BalanceChange, Balances, Block, Change, Event, Holding, Position},
+    ledger::{BalanceChange, Balances, Block, Change, Event, Holding},
     store::{Batch, Cursor, Heights, Level, StoreError, Wallet},
 };
 use alloy::primitives::Address;
-use luxxon_bindings::{MicroUsdc, SessionId};
+use luxxon_bindings::MicroUsdc;
 use sqlx::SqliteConnection;
 use std::collections::BTreeSet;
 
@@ -43,7 +43,7 @@ pub(super) async fn commit(
     }
     BLOCKS.rows(tx, &batch.blocks).await?;
     EVENTS.rows(tx, &batch.events).await?;
-    store_settlements(tx, &batch.events).await?;
+    find::enter(tx, &batch.events).await?;
     store_balances(tx, &balances).await?;
     if let Some(last) = batch.blocks.last() {
         move_cursor(tx, last.number, balances.owed()).await?;
@@ -102,14 +102,8 @@ async fn take_back(tx: &mut SqliteConnection, cursor: &Cursor, to: u64) -> Resul
     }
     store_balances(tx, &balances).await?;
     move_cursor(tx, to, balances.owed()).await?;
+    find::take_back(tx, to).await?;
     let to = integer("block_number", to)?;
-    sqlx::query(
-        "DELETE FROM settlements WHERE session_id IN
-            (SELECT session_id FROM events WHERE block_number > ? AND kind = 3)",
-    )
-    .bind(to)
-    .execute(&mut *tx)
-    .await?;
     sqlx::query("DELETE FROM events WHERE block_number > ?").bind(to).execute(&mut *tx).await?;
     sqlx::query("DELETE FROM blocks WHERE number > ?").bind(to).execute(&mut *tx).await?;
     Ok(events.len() as u64)
@@ -201,18 +195,6 @@ pub(super) async fn store_balances(
     bulk::CLAIMABLES.store(tx, &claimables).await
 }
 
-/// Enters the sessions that `events` settle, in the order of their table: in that of the chain, each
-/// would go to a page of its own.
-async fn store_settlements(tx: &mut SqliteConnection, events: &[Event]) -> Result<(), StoreError> {
-    let settled = events.iter().filter_map(|event| match &event.change {
-        Change::Settle(settlement) => Some(Settled(settlement.session, event.position)),
-        _ => None,
-    });
-    let mut settled: Vec<Settled> = settled.collect();
-    settled.sort_unstable();
-    SETTLEMENTS.rows(tx, &settled).await
-}
-
 const BLOCKS: Insert =
     Insert { into: "INSERT INTO blocks (number, hash, timestamp)", columns: 3, then: "" };
 
@@ -223,30 +205,6 @@ const EVENTS: Insert = Insert {
     columns: 13,
     then: "",
 };
-
-const SETTLEMENTS: Insert = Insert {
-    into: "INSERT INTO settlements (session_id, block_number, log_index)",
-    columns: 3,
-    then: "",
-};
-
-/// A session, and where it was settled.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Settled(SessionId, Position);
-
-impl Row for Settled {
-    fn bind<'q>(&self, query: Query<'q>) -> Result<Query<'q>, StoreError> {
-        let Self(session, position) = self;
-        Ok(query
-            .bind(session.0.to_vec())
-            .bind(integer("block_number", position.block)?)
-            .bind(i64::from(position.log_index)))
-    }
-
-    fn blame(&self, error: StoreError) -> StoreError {
-        error.at(self.1)
-    }
-}
 
 impl Row for Block {
     fn bind<'q>(&self, query: Query<'q>) -> Result<Query<'q>, StoreError> {
@@ -288,24 +246,25 @@ struct EventRow {
 
 impl EventRow {
     fn of(change: &Change) -> Result<Self, StoreError> {
+        let account = change.account();
         let money = |column, amount: MicroUsdc| integer(column, amount.get()).map(Some);
         Ok(match change {
-            Change::Deposit { account, payer, amount } => Self {
+            Change::Deposit { payer, amount, .. } => Self {
                 kind: kind::DEPOSIT,
-                account: *account,
+                account,
                 counterparty: Some(*payer),
                 amount: money("amount", *amount)?,
                 ..Self::default()
             },
-            Change::Withdrawal { account, amount } => Self {
+            Change::Withdrawal { amount, .. } => Self {
                 kind: kind::WITHDRAWAL,
-                account: *account,
+                account,
                 amount: money("amount", *amount)?,
                 ..Self::default()
             },
             Change::Settle(settlement) => Self {
                 kind: kind::SETTLE,
-                account: settlement.from,
+                account,
                 counterparty: Some(settlement.to),
                 amount: money("amount", settlement.gross)?,
                 session_id: Some(settlement.session.0.0),
@@ -315,21 +274,21 @@ impl EventRow {
                 chargeable_seconds: Some(i64::from(settlement.chargeable_seconds)),
                 allowance: None,
             },
-            Change::PayoutHeld { account, amount } => Self {
+            Change::PayoutHeld { amount, .. } => Self {
                 kind: kind::PAYOUT_HELD,
-                account: *account,
+                account,
                 amount: money("amount", *amount)?,
                 ..Self::default()
             },
-            Change::Claimed { account, amount } => Self {
+            Change::Claimed { amount, .. } => Self {
                 kind: kind::CLAIMED,
-                account: *account,
+                account,
                 amount: money("amount", *amount)?,
                 ..Self::default()
             },
-            Change::Approval { owner, allowance } => Self {
+            Change::Approval { allowance, .. } => Self {
                 kind: kind::APPROVAL,
-                account: *owner,
+                account,
                 allowance: Some(allowance.to_be_bytes()),
                 ..Self::default()
             },

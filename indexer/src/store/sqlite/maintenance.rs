@@ -3,7 +3,8 @@
 
 use super::{
     SqliteStore, bulk,
-    columns::{hash, integer},
+    columns::integer,
+    find::{self, Misplaced},
     ledger, reads,
 };
 use crate::{
@@ -11,8 +12,8 @@ use crate::{
     store::{Cursor, StoreError},
 };
 use futures_util::TryStreamExt;
-use luxxon_bindings::{MicroUsdc, SessionId};
-use sqlx::{AssertSqlSafe, SqliteConnection};
+use luxxon_bindings::MicroUsdc;
+use sqlx::SqliteConnection;
 use std::{
     collections::BTreeSet,
     fs::{self, File},
@@ -45,18 +46,18 @@ pub enum Contradiction {
         /// What the balance is in the tables.
         tables: MicroUsdc,
     },
-    /// A session that is found settled where no event settles it, or not where one does.
-    Session {
-        /// The session.
-        session: SessionId,
-        /// Whether an event settles it.
+    /// Where an event is found.
+    Misplaced {
+        /// What should be found, or should not.
+        what: Misplaced,
+        /// Whether an event says that it should.
         by_event: bool,
     },
 }
 
 impl SqliteStore {
-    /// Makes everything that follows from the events again: the balances, and where each session was
-    /// settled. What operators entered is not touched; a crash
+    /// Makes everything that follows from the events again: the balances, and what events are
+    /// found by. What operators entered is not touched; a crash
     /// leaves everything as it was. `progress` is told the block reached.
     pub async fn rebuild(&self, progress: impl Fn(u64) + Send) -> Result<Rebuilt, StoreError> {
         let mut tx = self.write().await?;
@@ -80,13 +81,9 @@ impl SqliteStore {
             .filter(|(_, events, tables)| events != tables)
             .map(|(holding, events, tables)| Contradiction::Balance { holding, events, tables })
             .collect();
-        for (sql, by_event) in [(NOT_ENTERED, true), (WRONGLY_ENTERED, false)] {
-            let sql = format!("SELECT session_id {sql}");
-            for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut *tx).await? {
-                let session = SessionId(hash(&row, "session_id")?);
-                contradictions.push(Contradiction::Session { session, by_event });
-            }
-        }
+        let misplaced = find::misplaced(&mut tx).await?.into_iter();
+        contradictions
+            .extend(misplaced.map(|(what, by_event)| Contradiction::Misplaced { what, by_event }));
         Ok(contradictions)
     }
 
@@ -162,28 +159,6 @@ impl SqliteStore {
     }
 }
 
-/// The settlements that `settlements` does not have.
-const NOT_ENTERED: &str = "FROM events WHERE kind = 3 AND NOT EXISTS
-    (SELECT 1 FROM settlements WHERE session_id = events.session_id
-        AND (block_number, log_index) = (events.block_number, events.log_index))";
-
-/// The rows of `settlements` that no settlement stands behind.
-const WRONGLY_ENTERED: &str = "FROM settlements WHERE NOT EXISTS
-    (SELECT 1 FROM events WHERE kind = 3 AND session_id = settlements.session_id
-        AND (block_number, log_index) = (settlements.block_number, settlements.log_index))";
-
-/// Enters each session where it was settled, and no other. Returns whether anything was wrong.
-async fn rebuild_settlements(tx: &mut SqliteConnection) -> Result<bool, StoreError> {
-    let delete = AssertSqlSafe(format!("DELETE {WRONGLY_ENTERED}"));
-    let insert = AssertSqlSafe(format!(
-        "INSERT INTO settlements (session_id, block_number, log_index)
-         SELECT session_id, block_number, log_index {NOT_ENTERED}"
-    ));
-    let deleted = sqlx::query(delete).execute(&mut *tx).await?.rows_affected();
-    let inserted = sqlx::query(insert).execute(&mut *tx).await?.rows_affected();
-    Ok(deleted + inserted > 0)
-}
-
 async fn rebuild(tx: &mut SqliteConnection, progress: impl Fn(u64)) -> Result<Rebuilt, StoreError> {
     let cursor = reads::cursor(tx).await?;
     let (balances, events) = book_all(tx, progress).await?;
@@ -202,7 +177,7 @@ async fn rebuild(tx: &mut SqliteConnection, progress: impl Fn(u64)) -> Result<Re
             .execute(&mut *tx)
             .await?;
     }
-    let changed = rebuild_settlements(tx).await? || wrong;
+    let changed = find::rebuild(tx).await? || wrong;
     Ok(Rebuilt { events, balances: after.len() as u64, changed })
 }
 

@@ -4,6 +4,7 @@
 mod audit_reads;
 mod bulk;
 mod columns;
+mod find;
 mod ledger;
 mod lock;
 mod maintenance;
@@ -20,6 +21,7 @@ use super::{
 };
 use crate::ledger::{Block, Event, EventId, Position};
 use alloy::primitives::Address;
+pub use find::Misplaced;
 use lock::Lock;
 use luxxon_bindings::{MicroUsdc, SessionId};
 pub use maintenance::{Contradiction, Rebuilt};

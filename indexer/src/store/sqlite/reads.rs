@@ -2,6 +2,7 @@
 
 use super::{
     columns::{address, bytes, hash, integer, money, number, uuid, word},
+    find::side_column,
     ledger::kind,
 };
 use crate::{
@@ -40,15 +41,17 @@ pub(super) async fn block(
     row.as_ref().map(block_of).transpose()
 }
 
-/// The events of `account` in the blocks above `number`, ascending.
+/// The events that are of `account` itself in the blocks above `number`, ascending.
 pub(super) async fn events_of(
     connection: &mut SqliteConnection,
     account: Address,
     number: u64,
 ) -> Result<Vec<Event>, StoreError> {
     let rows = sqlx::query(
-        "SELECT * FROM events WHERE account = ? AND block_number > ?
-         ORDER BY block_number, log_index",
+        "SELECT events.* FROM wallet_events AS seen
+         CROSS JOIN events USING (block_number, log_index)
+         WHERE seen.account = ? AND seen.block_number > ? AND seen.side = 0
+         ORDER BY seen.block_number, seen.log_index",
     )
     .bind(account.to_vec())
     .bind(integer("number", number)?)
@@ -57,48 +60,36 @@ pub(super) async fn events_of(
     rows.iter().map(event_of).collect()
 }
 
-/// One row a side, newest first. Each side is read along its own index and stops at the limit, so a
+/// One row a side, newest first. It is read in the order of its table and stops at the limit, so a
 /// page costs the same however long the history is.
-///
-/// A side's upper bound is exclusive: an event is older than a cursor when its position is lower,
-/// or the same and the cursor was its other, later side.
 pub(super) async fn wallet_events(
     connection: &mut SqliteConnection,
     account: Address,
     before: Option<EventId>,
     limit: u32,
 ) -> Result<Vec<WalletEvent>, StoreError> {
-    let (block, log_index, same_event) = match before {
+    let (block, log_index, side) = match before {
         Some(id) => {
-            let position = id.position();
-            let log_index = i64::from(position.log_index);
-            (integer("block_number", position.block)?, log_index, id.side() == Side::Payee)
+            let Position { block, log_index } = id.position();
+            (integer("block_number", block)?, log_index.into(), side_column(id.side()))
         }
-        None => (i64::MAX, i64::MAX - 1, false),
+        None => (i64::MAX, i64::MAX, 0),
     };
     let rows = sqlx::query(
-        "SELECT page.side, events.*, blocks.number, blocks.hash, blocks.timestamp, sessions.uuid
-         FROM (
-            SELECT * FROM (
-                SELECT 0 AS side, block_number, log_index FROM events
-                WHERE account = ?1 AND (block_number, log_index) < (?2, ?3) AND kind <= 4
-                ORDER BY block_number DESC, log_index DESC LIMIT ?5)
-            UNION ALL
-            SELECT * FROM (
-                SELECT 1 AS side, block_number, log_index FROM events
-                WHERE kind = 3 AND counterparty = ?1 AND (block_number, log_index) < (?2, ?4)
-                ORDER BY block_number DESC, log_index DESC LIMIT ?5)
-         ) AS page
-         JOIN events USING (block_number, log_index)
-         JOIN blocks ON blocks.number = page.block_number
+        "SELECT seen.side, events.*, blocks.number, blocks.hash, blocks.timestamp, sessions.uuid
+         FROM wallet_events AS seen
+         CROSS JOIN events USING (block_number, log_index)
+         CROSS JOIN blocks ON blocks.number = seen.block_number
          LEFT JOIN sessions ON sessions.session_id = events.session_id
-         ORDER BY page.block_number DESC, page.log_index DESC, page.side DESC
-         LIMIT ?5",
+         WHERE seen.account = ? AND (seen.block_number, seen.log_index, seen.side) < (?, ?, ?)
+            AND events.kind <= 4
+         ORDER BY seen.block_number DESC, seen.log_index DESC, seen.side DESC
+         LIMIT ?",
     )
     .bind(account.to_vec())
     .bind(block)
-    .bind(log_index + i64::from(same_event))
     .bind(log_index)
+    .bind(side)
     .bind(i64::from(limit))
     .fetch_all(connection)
     .await?;

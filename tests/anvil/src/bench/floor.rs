@@ -29,7 +29,7 @@ impl Floor {
     pub async fn of(finished: &Path, ranges: &[(u64, u64)]) -> Result<Self> {
         let mut tables = rows::read(finished).await?;
         // As the daemon does: what comes in together is entered in the order of its table.
-        for table in tables.iter_mut().filter(|table| table.name == "settlements") {
+        for table in tables.iter_mut().filter(|table| rows::is_found_by_hash(table.name)) {
             let width = table.columns.len();
             for rows in table.values.chunks_mut(ROWS_PER_TRANSACTION * width) {
                 let mut sorted: Vec<&[Value]> = rows.chunks(width).collect();

@@ -8,7 +8,8 @@ use sqlx::{
 use std::path::Path;
 
 /// What following the chain writes, in an order that foreign keys allow.
-const TABLES: [&str; 6] = ["blocks", "events", "settlements", "pools", "claimables", "cursor"];
+const TABLES: [&str; 7] =
+    ["blocks", "events", "wallet_events", "settlements", "pools", "claimables", "cursor"];
 
 /// A column's value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +28,11 @@ pub(super) struct Table {
     pub(super) values: Vec<Value>,
 }
 
+/// Whether the rows of `table` that come in together are entered in the order of its key.
+pub(super) fn is_found_by_hash(table: &str) -> bool {
+    matches!(table, "wallet_events" | "settlements")
+}
+
 /// All that following the chain wrote into the database at `path`.
 pub(super) async fn read(path: &Path) -> Result<Vec<Table>> {
     let options = SqliteConnectOptions::new().filename(path).read_only(true);
@@ -39,18 +45,15 @@ pub(super) async fn read(path: &Path) -> Result<Vec<Table>> {
     Ok(tables)
 }
 
-/// In the order of the chain, as they come in.
-fn order(table: &str) -> &str {
-    if table == "settlements" { "block_number, log_index" } else { "1, 2" }
-}
-
 async fn table(connection: &mut SqliteConnection, name: &'static str) -> Result<Table> {
     let columns: Vec<String> =
         sqlx::query_scalar("SELECT name FROM pragma_table_info(?) ORDER BY cid")
             .bind(name)
             .fetch_all(&mut *connection)
             .await?;
-    let sql = format!("SELECT {} FROM {name} ORDER BY {}", columns.join(", "), order(name));
+    // In the order of the chain, as they come in.
+    let order = if is_found_by_hash(name) { "block_number, log_index" } else { "1, 2" };
+    let sql = format!("SELECT {} FROM {name} ORDER BY {order}", columns.join(", "));
     let mut values = Vec::new();
     for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await? {
         for column in 0..columns.len() {

@@ -6,7 +6,7 @@ use luxxon_indexer::{
     store::{Pins, SqliteStore},
 };
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, SqliteConnection,
+    AssertSqlSafe, ConnectOptions, Connection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use std::path::{Path, PathBuf};
@@ -42,19 +42,10 @@ impl Synthetic {
             .journal_mode(SqliteJournalMode::Off)
             .synchronous(SqliteSynchronous::Off)
             .foreign_keys(false)
-            .pragma("cache_size", "-262144")
-            .pragma("temp_store", "MEMORY");
+            .pragma("cache_size", "-262144");
         let mut connection = options.connect().await?;
-        let indexes = indexes(&mut connection).await?;
-        for (name, _) in &indexes {
-            run(&mut connection, format!("DROP INDEX {name}")).await?;
-        }
         for sql in rows(blocks) {
-            run(&mut connection, sql).await?;
-        }
-        // One sort of all keys in place of ten million steps through a tree.
-        for (_, sql) in indexes {
-            run(&mut connection, sql).await?;
+            sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await?;
         }
         connection.close().await?;
         Ok(Self { path: path.to_owned(), blocks })
@@ -101,7 +92,7 @@ impl Synthetic {
 }
 
 /// The statements that make the rows of `blocks` blocks.
-fn rows(blocks: u64) -> [String; 5] {
+fn rows(blocks: u64) -> [String; 6] {
     let count = |to: u64| {
         format!(
             "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {to})"
@@ -136,19 +127,13 @@ fn rows(blocks: u64) -> [String; 5] {
         "UPDATE cursor SET block_number = {blocks}, safe_block = {blocks},
             final_block = {blocks}, owed = (SELECT sum(balance) FROM pools)"
     );
+    // One sort of all keys in place of ten million steps through a tree.
+    let wallet_events = "INSERT INTO wallet_events (account, block_number, log_index, side)
+        SELECT account, block_number, log_index, 0 FROM events
+        UNION ALL
+        SELECT counterparty, block_number, log_index, 1 FROM events WHERE kind = 3
+        ORDER BY 1, 2, 3, 4";
     let settlements = "INSERT INTO settlements (session_id, block_number, log_index)
         SELECT session_id, block_number, log_index FROM events WHERE kind = 3 ORDER BY session_id";
-    [blocks_sql, events, settlements.to_owned(), pools, cursor]
-}
-
-/// The name of each index that the schema makes, and the statement that makes it.
-async fn indexes(connection: &mut SqliteConnection) -> Result<Vec<(String, String)>> {
-    let sql = "SELECT name, sql FROM sqlite_schema
-        WHERE type = 'index' AND tbl_name = 'events' AND sql IS NOT NULL";
-    Ok(sqlx::query_as(sql).fetch_all(connection).await?)
-}
-
-async fn run(connection: &mut SqliteConnection, sql: String) -> Result<()> {
-    sqlx::query(AssertSqlSafe(sql)).execute(connection).await?;
-    Ok(())
+    [blocks_sql, events, wallet_events.to_owned(), settlements.to_owned(), pools, cursor]
 }

@@ -5,11 +5,13 @@ use luxxon_tests::{Daemon, tables};
 #[tokio::test]
 async fn rebuild_puts_right_what_was_changed_and_says_so() -> Result<()> {
     let ledger = Ledger::synced().await?;
-    let damages: [&[&str]; 6] = [
+    let damages: [&[&str]; 8] = [
         &["UPDATE pools SET balance = balance + 7"],
         &["DELETE FROM claimables"],
         &["INSERT INTO pools (account, balance) VALUES (zeroblob(20), 5)"],
         &["UPDATE cursor SET owed = owed + 1"],
+        &["DELETE FROM wallet_events"],
+        &["UPDATE OR REPLACE wallet_events SET side = 1 - side"],
         &["DELETE FROM settlements"],
         &["UPDATE settlements SET log_index = log_index + 1"],
     ];

@@ -36,6 +36,9 @@ async fn lose_a_settlement(ledger: &Ledger) -> Result<u64> {
     ledger
         .tamper(&[
             &format!("DELETE FROM events WHERE block_number = {block} AND log_index = {log}"),
+            &format!(
+                "DELETE FROM wallet_events WHERE block_number = {block} AND log_index = {log}"
+            ),
             &format!("DELETE FROM settlements WHERE block_number = {block} AND log_index = {log}"),
             &format!(
                 "INSERT INTO pools (account, balance) VALUES (x'{account}', {amount})
