@@ -1,5 +1,5 @@
 use super::{Failure, LARGEST_ANSWER, http::with_causes};
-use futures_util::{SinkExt, StreamExt, stream::SplitSink};
+use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{
@@ -107,25 +107,25 @@ impl Ws {
 
 /// Carries questions out and answers in until one side is gone.
 async fn serve(
-    socket: Socket,
+    mut socket: Socket,
     mut asked: mpsc::Receiver<Question>,
     news: &watch::Sender<u64>,
 ) -> Result<(), String> {
-    let (mut out, mut incoming) = socket.split();
     let mut open: BTreeMap<u64, oneshot::Sender<Vec<u8>>> = BTreeMap::new();
     let mut heard = Instant::now();
     let mut ping = interval(PING_EVERY);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    send(&mut out, Message::text(SUBSCRIBE)).await?;
+    send(&mut socket, Message::text(SUBSCRIBE)).await?;
     loop {
         tokio::select! {
             question = asked.recv() => {
                 let Some(Question { first_id, text, answer }) = question else { return Ok(()) };
                 open.insert(first_id, answer);
-                send(&mut out, Message::text(text)).await?;
+                send(&mut socket, Message::text(text)).await?;
             }
-            message = incoming.next() => {
+            message = socket.next() => {
                 heard = Instant::now();
+                acknowledge(socket.get_ref());
                 match message.ok_or("it was closed")?.map_err(|error| with_causes(&error))? {
                     Message::Text(text) => take(text.as_str(), &mut open, news),
                     Message::Binary(bytes) => {
@@ -140,17 +140,34 @@ async fn serve(
                     return Err("nothing was heard any more".to_owned());
                 }
                 open.retain(|_, answer| !answer.is_closed());
-                send(&mut out, Message::Ping(Vec::new().into())).await?;
+                send(&mut socket, Message::Ping(Vec::new().into())).await?;
             }
         }
     }
 }
 
-async fn send(out: &mut SplitSink<Socket, Message>, message: Message) -> Result<(), String> {
-    match timeout(SEND_TIMEOUT, out.send(message)).await {
+async fn send(socket: &mut Socket, message: Message) -> Result<(), String> {
+    match timeout(SEND_TIMEOUT, socket.send(message)).await {
         Ok(sent) => sent.map_err(|error| with_causes(&error)),
         Err(_) => Err("the other end takes nothing in".to_owned()),
     }
+}
+
+/// Lets the other end know at once that its bytes came. A node that waits for this before it sends
+/// more (Nagle's algorithm) would have a new head lie for the 40 ms that Linux puts it off when it
+/// has nothing else to send. Linux forgets the wish: it is told with every message.
+fn acknowledge(stream: &MaybeTlsStream<TcpStream>) {
+    let stream = match stream {
+        MaybeTlsStream::Plain(stream) => stream,
+        MaybeTlsStream::Rustls(stream) => stream.get_ref().0,
+        _ => return,
+    };
+    #[cfg(target_os = "linux")]
+    if let Err(error) = stream.set_quickack(true) {
+        tracing::debug!(%error, "heads may be late");
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = stream;
 }
 
 /// What an incoming text is about: the ids it answers, or the news it brings.
