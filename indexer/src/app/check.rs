@@ -17,7 +17,9 @@ pub(super) async fn check(config: Config) -> Result<()> {
     let public = config.public_config(pins.deployment.usdc)?;
     SqliteStore::check(&config.db, &pins).await?;
     let heads = providers.heads().await?;
-    let db = if config.db.exists() {
+    let db = if let Some(process) = SqliteStore::in_use_by(&config.db) {
+        format!("{}: in use by {process}, goes on where that stops", config.db.display())
+    } else if config.db.exists() {
         format!("{}: goes on where it stands", config.db.display())
     } else {
         format!("{}: made new, begins with block {}", config.db.display(), first.number)

@@ -27,10 +27,7 @@ impl Lock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                let _ = file.read_to_string(&mut holder);
-                let holder = holder.trim().to_owned();
-                return Err(StoreError::InUse { path: path.to_owned(), holder });
+                return Err(StoreError::InUse { path: path.to_owned(), holder: written_in(file) });
             }
             Err(TryLockError::Error(error)) => return Err(unopenable(error)),
         }
@@ -42,6 +39,19 @@ impl Lock {
         written.map_err(unopenable)?;
         Ok(Self { _file: file })
     }
+
+    /// Who has the lock of the database at `path`; `None` where nobody has it.
+    pub(super) fn holder(path: &Path) -> Option<String> {
+        let file = File::open(lock_path(path)).ok()?;
+        // To share it is to keep nobody else from looking.
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)).then(|| written_in(file))
+    }
+}
+
+fn written_in(mut file: File) -> String {
+    let mut text = String::new();
+    let _ = file.read_to_string(&mut text);
+    text.trim().to_owned()
 }
 
 fn lock_path(path: &Path) -> PathBuf {

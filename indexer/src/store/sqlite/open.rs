@@ -45,6 +45,12 @@ const READER_TIMEOUT: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
 
 impl SqliteStore {
+    /// The process that moves the ledger of the database at `path`, where one does.
+    #[must_use]
+    pub fn in_use_by(path: &Path) -> Option<String> {
+        Lock::holder(path)
+    }
+
     /// Says whether the file at `path` can be followed from `pins` on, and writes nothing.
     ///
     /// A file that does not exist or is empty can. One of a newer version, of another program or of

@@ -109,7 +109,7 @@ async fn a_daemon_with_two_honest_nodes_follows_a_chain_that_grows_and_is_reorga
 
 /// Either of two nodes may be the one that lacks a log; which one is wrong, a person must say.
 #[tokio::test]
-async fn a_log_that_one_of_two_nodes_lacks_in_a_range_stops_the_ledger_below_it() -> Result<()> {
+async fn f2_a_log_that_one_of_two_nodes_lacks_in_a_range_stops_the_ledger_below_it() -> Result<()> {
     for liar in [0, 1] {
         let pair = Pair::start(303).await?;
         let proxy = [&pair.one, &pair.other][liar];
@@ -154,8 +154,8 @@ async fn stopped_below(pair: &Pair, done: &Done) -> Result<()> {
 
 /// Blocks are taken from one node while they are new. What becomes final is compared again.
 #[tokio::test]
-async fn a_log_that_a_node_lacked_while_its_block_was_new_is_found_when_it_is_final() -> Result<()>
-{
+async fn f2_a_log_that_a_node_lacked_while_its_block_was_new_is_found_when_it_is_final()
+-> Result<()> {
     let mut pair = Pair::start(304).await?;
     pair.syncs(&[pair.one.url().as_str(), pair.other.url().as_str()], QUORUM).await?;
     let lacks = pair.one.inject(Rule::new(Calls::BlockLogs, AnswerFault::DropFirstLog));

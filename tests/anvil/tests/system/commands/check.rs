@@ -20,9 +20,10 @@ async fn check_says_what_run_would_do_and_writes_nothing() -> Result<()> {
     ends(ledger.over_chain(&["check"])).await?.says(0, &["ledger.db: goes on where it stands"])?;
     assert_eq!(ledger.files()?, files);
     assert!(fs::read(&ledger.options.db)? == ledger_file, "the database was touched");
-    // A daemon that runs is not in its way.
+    // A daemon that runs is not in its way, and is named.
     let daemon = Daemon::start(&ledger.options).await?;
-    ends(ledger.over_chain(&["check"])).await?.says(0, &["goes on"])?;
+    let in_use = format!("ledger.db: in use by process {}", daemon.pid()?);
+    ends(ledger.over_chain(&["check"])).await?.says(0, &[&in_use])?;
     daemon.stop().await?.says(0, &[])?;
     Ok(())
 }
