@@ -17,10 +17,17 @@ CREATE TABLE api_keys (
     key_hash     BLOB    NOT NULL UNIQUE CHECK (length(key_hash) = 32),
     -- The first 20 characters, to tell keys apart.
     prefix       TEXT    NOT NULL,
+    -- What its holder calls it.
+    label        TEXT    NOT NULL,
     -- Separated by single spaces.
     scopes       TEXT    NOT NULL,
-    created_at   INTEGER NOT NULL
+    created_at   INTEGER NOT NULL,
+    -- Some seconds behind: reads do not wait for it.
+    last_used_at INTEGER,
+    -- It works for 60 seconds more.
+    revoked_at   INTEGER
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX api_keys_by_workspace ON api_keys (workspace_id);
 
 -- Sessions whose price is known and whose payment is, or will be, on chain.
 CREATE TABLE sessions (

@@ -22,6 +22,15 @@ impl Environment {
         if chain_id == BASE { Self::Live } else { Self::Test }
     }
 
+    /// The published name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Test => "TEST",
+            Self::Live => "LIVE",
+        }
+    }
+
     const fn in_key(self) -> &'static str {
         match self {
             Self::Test => "test",
@@ -63,6 +72,15 @@ impl PlainKey {
         Self(text.to_owned())
     }
 
+    /// The environment it says that it is for.
+    #[must_use]
+    pub fn environment(&self) -> Option<Environment> {
+        let (environment, _) = self.0.strip_prefix(Self::MARK)?.split_once('_')?;
+        [Environment::Test, Environment::Live]
+            .into_iter()
+            .find(|known| known.in_key() == environment)
+    }
+
     /// SHA-256 of the whole key. The secret has 256 bits of its own, so a slow hash would add
     /// nothing.
     #[must_use]
@@ -74,6 +92,15 @@ impl PlainKey {
     #[must_use]
     pub fn prefix(&self) -> String {
         self.0.chars().take(Self::PREFIX_LEN).collect()
+    }
+
+    /// What is kept to tell keys apart, of a key that was made elsewhere: at most 20 characters, as
+    /// keys have them; `None` where it is not so.
+    #[must_use]
+    pub fn checked_prefix(prefix: &str) -> Option<String> {
+        let fits = prefix.len() <= Self::PREFIX_LEN;
+        let of_keys = prefix.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        (fits && of_keys).then(|| prefix.to_owned())
     }
 
     /// The key itself, to be shown to its holder.

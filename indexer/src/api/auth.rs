@@ -1,6 +1,7 @@
 use super::{
     Api,
     error::{ApiError, Code},
+    time,
 };
 use crate::{
     key::PlainKey,
@@ -18,12 +19,16 @@ use uuid::Uuid;
 pub(super) struct Caller(ApiKey);
 
 impl Caller {
+    pub(super) fn key(&self) -> &ApiKey {
+        &self.0
+    }
+
     pub(super) fn workspace(&self) -> Uuid {
-        self.0.workspace
+        self.0.workspace.id
     }
 
     pub(super) fn wallet(&self) -> Address {
-        self.0.wallet
+        self.0.workspace.wallet
     }
 
     /// Refuses a key without `scope`.
@@ -42,15 +47,25 @@ impl<S: Store> FromRequestParts<Api<S>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api<S>) -> Result<Self, ApiError> {
         let refused = |detail| ApiError::new(Code::NotAuthenticated).detail(detail);
-        let key = bearer(&parts.headers).ok_or_else(|| refused("apiKey:missing"))?;
-        let key = api.store.api_key(key.hash()).await?;
-        key.map(Self).ok_or_else(|| refused("apiKey:unknown"))
+        let presented = bearer(&parts.headers).filter(|key| key.starts_with(PlainKey::MARK));
+        let presented = presented.ok_or_else(|| refused("apiKey:missing"))?;
+        let presented = PlainKey::presented(presented);
+        if presented.environment().is_some_and(|other| other != api.config.environment()) {
+            return Err(refused("apiKey:otherEnvironment"));
+        }
+        let key = api.store.api_key(presented.hash()).await?;
+        let key = key.ok_or_else(|| refused("apiKey:unknown"))?;
+        let now = time::unix_now();
+        if !key.works_at(now) {
+            return Err(ApiError::new(Code::RevokedApiKey));
+        }
+        api.uses.note(key.id, now);
+        Ok(Self(key))
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<PlainKey> {
-    let (scheme, key) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    let key = key.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && key.starts_with(PlainKey::MARK))
-        .then(|| PlainKey::presented(key))
+/// What follows `Bearer` in `Authorization`.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

@@ -25,6 +25,14 @@ pub struct PublicConfig {
     pub settlement: Address,
 }
 
+impl PublicConfig {
+    /// The environment the chain belongs to.
+    #[must_use]
+    pub fn environment(&self) -> Environment {
+        Environment::of_chain(self.chain_id)
+    }
+}
+
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ConfigDto {
@@ -56,10 +64,7 @@ pub(super) async fn health<S: Store>(State(api): State<Api<S>>) -> Success<Healt
 pub(super) async fn config<S: Store>(State(api): State<Api<S>>) -> Answer<ConfigDto> {
     let config = PublicConfig::clone(&api.config);
     Ok(Success(ConfigDto {
-        environment: match Environment::of_chain(config.chain_id) {
-            Environment::Test => "TEST",
-            Environment::Live => "LIVE",
-        },
+        environment: config.environment().as_str(),
         chain_id: config.chain_id,
         chain_name: config.chain_name,
         rpc_url: config.rpc_url,

@@ -2,6 +2,7 @@ use super::{error::ApiError, time};
 use alloy::primitives::Address;
 use axum::{
     Json,
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use serde::{Serialize, Serializer};
@@ -21,14 +22,24 @@ struct Envelope<T> {
 
 impl<T: Serialize> IntoResponse for Success<T> {
     fn into_response(self) -> Response {
-        Json(Envelope {
-            status_code: 200,
-            message: "Request successful",
-            data: self.0,
-            timestamp: time::now(),
-        })
-        .into_response()
+        answer(StatusCode::OK, self.0)
     }
+}
+
+/// Something was made: its `data` in the published envelope, with status 201.
+#[derive(Debug)]
+pub(super) struct Created<T>(pub(super) T);
+
+impl<T: Serialize> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        answer(StatusCode::CREATED, self.0)
+    }
+}
+
+fn answer<T: Serialize>(status: StatusCode, data: T) -> Response {
+    let (status_code, timestamp) = (status.as_u16(), time::now());
+    let envelope = Envelope { status_code, message: "Request successful", data, timestamp };
+    (status, Json(envelope)).into_response()
 }
 
 /// What every handler returns.

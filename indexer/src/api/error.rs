@@ -13,6 +13,8 @@ use std::borrow::Cow;
 pub enum Code {
     /// 401: no key, or one that is not known.
     NotAuthenticated,
+    /// 401: a key that was revoked more than a minute ago.
+    RevokedApiKey,
     /// 403: the caller may not see this.
     NotAuthorized,
     /// 403: the key has none of the scopes that would do.
@@ -23,6 +25,8 @@ pub enum Code {
     NotFound,
     /// 404: neither registered nor settled.
     SessionNotFound,
+    /// 409: something else is there already.
+    Conflict,
     /// 503: the database did not answer.
     DatabaseError,
     /// 500: a bug.
@@ -47,6 +51,9 @@ impl Code {
             Self::NotAuthenticated => {
                 (StatusCode::UNAUTHORIZED, "NOT_AUTHENTICATED", "Session expired or missing")
             }
+            Self::RevokedApiKey => {
+                (StatusCode::UNAUTHORIZED, "REVOKED_API_KEY", "API key has been revoked")
+            }
             Self::NotAuthorized => {
                 (StatusCode::FORBIDDEN, "NOT_AUTHORIZED", "Not authorized for this operation")
             }
@@ -60,6 +67,7 @@ impl Code {
             Self::SessionNotFound => {
                 (StatusCode::NOT_FOUND, "SESSION_NOT_FOUND", "Session not found")
             }
+            Self::Conflict => (StatusCode::CONFLICT, "CONFLICT", "Conflict"),
             Self::DatabaseError => {
                 (StatusCode::SERVICE_UNAVAILABLE, "DATABASE_ERROR", "Database unavailable")
             }
@@ -75,7 +83,7 @@ impl Code {
 pub struct ApiError {
     code: Code,
     message: Cow<'static, str>,
-    detail: Option<&'static str>,
+    detail: Option<Cow<'static, str>>,
 }
 
 impl ApiError {
@@ -88,8 +96,8 @@ impl ApiError {
     /// With a label that says where it failed: `<field or resource>:<what>`. Safe to show to
     /// anyone.
     #[must_use]
-    pub fn detail(self, detail: &'static str) -> Self {
-        Self { detail: Some(detail), ..self }
+    pub fn detail(self, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { detail: Some(detail.into()), ..self }
     }
 
     /// With another message.
@@ -99,9 +107,15 @@ impl ApiError {
     }
 }
 
-/// The reason stays in the log; a client only learns that it may try again.
+/// What the caller can mend is said; any other reason stays in the log, and a client only learns that
+/// it may try again.
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Conflict { what } => return Self::new(Code::Conflict).detail(what.clone()),
+            StoreError::Unknown { what } => return Self::new(Code::NotFound).detail(what.clone()),
+            _ => {}
+        }
         tracing::error!(%error, "the store failed a request");
         Self::new(Code::DatabaseError)
     }
@@ -114,7 +128,7 @@ struct Envelope {
     code: &'static str,
     message: Cow<'static, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<&'static str>,
+    detail: Option<Cow<'static, str>>,
     timestamp: String,
 }
 

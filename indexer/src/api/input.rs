@@ -1,13 +1,21 @@
 //! What callers send, as values. What is malformed is `INVALID_INPUT`, the field named in `detail`.
 
 use super::error::{ApiError, Code};
-use crate::ledger::EventId;
+use crate::{config, ledger::EventId};
+use alloy::primitives::Address;
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, Path, Request, rejection::PathRejection},
+    http::{HeaderMap, header::CONTENT_TYPE},
+};
+use serde::de::DeserializeOwned;
+use std::borrow::Cow;
 use uuid::Uuid;
 
 /// The most events in a page.
 const MAX_LIMIT: u32 = 200;
 
-pub(super) fn invalid(detail: &'static str) -> ApiError {
+pub(super) fn invalid(detail: impl Into<Cow<'static, str>>) -> ApiError {
     ApiError::new(Code::InvalidInput).detail(detail)
 }
 
@@ -27,4 +35,62 @@ pub(super) fn limit(text: &str) -> Result<u32, ApiError> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let limit = digits.then(|| text.parse().ok()).flatten();
     limit.filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(|| invalid("limit:outOfRange"))
+}
+
+/// The UUID that the path holds; `detail` says where it is none.
+pub(super) fn path_uuid(
+    path: Result<Path<String>, PathRejection>,
+    detail: &'static str,
+) -> Result<Uuid, ApiError> {
+    let Path(text) = path.map_err(|_| invalid(detail))?;
+    uuid(&text).ok_or_else(|| invalid(detail))
+}
+
+/// An address, its checksum right where it has one.
+pub(super) fn address(text: &str) -> Option<Address> {
+    text.starts_with("0x").then(|| config::address(text).ok()).flatten()
+}
+
+/// What a request carries as JSON.
+#[derive(Debug)]
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        if !is_json(request.headers()) {
+            return Err(invalid("contentType:unsupported"));
+        }
+        let bytes = Bytes::from_request(request, state).await;
+        let bytes = bytes.map_err(|rejection| {
+            let too_large = rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE;
+            invalid(if too_large { "body:tooLarge" } else { "body:unreadable" })
+        })?;
+        let mut json = serde_json::Deserializer::from_slice(&bytes);
+        let value = serde_path_to_error::deserialize(&mut json).map_err(|error| blamed(&error))?;
+        json.end().map_err(|_| invalid("body:malformed"))?;
+        Ok(Self(value))
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = value.map(|value| value.split(';').next().unwrap_or_default().trim());
+    essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
+}
+
+/// The field that cannot be read, or is missing, or is not known.
+fn blamed(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
+    let path = error.path().to_string();
+    let text = error.inner().to_string();
+    let named = |what: &str| text.strip_prefix(what).and_then(|rest| rest.split('`').next());
+    if let Some(field) = named("missing field `") {
+        return invalid(format!("{field}:missing"));
+    }
+    if path != "." && error.inner().is_data() {
+        let what = if text.starts_with("unknown field") { "unknown" } else { "malformed" };
+        return invalid(format!("{path}:{what}"));
+    }
+    invalid("body:malformed")
 }

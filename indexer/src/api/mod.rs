@@ -1,10 +1,13 @@
 //! The platform's published read API, over the store. It never talks to a node.
 
+mod admin;
 mod auth;
 mod config;
 mod envelope;
 mod error;
 mod input;
+mod last_uses;
+mod me;
 mod operations;
 mod settlements;
 mod time;
@@ -13,8 +16,10 @@ mod wallet;
 #[cfg(test)]
 mod tests;
 
+pub use admin::AdminToken;
 pub use config::PublicConfig;
 pub use error::{ApiError, Code};
+pub use last_uses::LastUses;
 pub use operations::operations;
 
 use crate::store::Store;
@@ -22,30 +27,51 @@ use axum::{Router, routing::get};
 use std::{any::Any, sync::Arc};
 use tower_http::catch_panic::CatchPanicLayer;
 
+/// What the API is told, besides its store.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What `/config` says.
+    pub config: PublicConfig,
+    /// What `/health` says is running.
+    pub build_sha: String,
+    /// Who may administer; nobody, where it is `None`.
+    pub admin: Option<AdminToken>,
+    /// Where the uses of keys are noted.
+    pub uses: Arc<LastUses>,
+}
+
 /// What the handlers share.
 #[derive(Clone, Debug)]
 pub(crate) struct Api<S> {
     store: S,
     config: Arc<PublicConfig>,
     build_sha: Arc<str>,
+    admin: Option<AdminToken>,
+    uses: Arc<LastUses>,
 }
 
-/// The routes under `/api/v1`. `build_sha` is what `/health` says is running.
+/// The routes under `/api/v1` and, where there is a token for it, `/internal/v1`.
 ///
 /// Every request that is HTTP is answered in one of the two published envelopes: an unknown route
 /// is `NOT_FOUND`, a panic `INTERNAL_SERVER_ERROR`. What is no HTTP, or too large a head, the
 /// server refuses before it gets here, with an empty body.
-pub fn router<S: Store>(store: S, config: PublicConfig, build_sha: &str) -> Router {
-    let api = Api { store, config: Arc::new(config), build_sha: build_sha.into() };
+pub fn router<S: Store>(store: S, options: Options) -> Router {
+    let Options { config, build_sha, admin, uses } = options;
+    let administered = admin.is_some();
+    let api = Api { store, config: Arc::new(config), build_sha: build_sha.into(), admin, uses };
     let v1 = Router::new()
         .route("/health", get(config::health::<S>))
         .route("/config", get(config::config::<S>))
+        .route("/me", get(me::me::<S>))
         .route("/wallet", get(wallet::wallet::<S>))
         .route("/wallet/events", get(wallet::events::<S>))
         .route("/settlements/{session_id}", get(settlements::settlement::<S>))
-        .with_state(api);
-    Router::new()
-        .nest("/api/v1", v1)
+        .with_state(api.clone());
+    let mut routes = Router::new().nest("/api/v1", v1);
+    if administered {
+        routes = routes.nest("/internal/v1", admin::routes().with_state(api));
+    }
+    routes
         .fallback(unknown_route)
         .method_not_allowed_fallback(unknown_route)
         .layer(CatchPanicLayer::custom(panicked))

@@ -12,6 +12,11 @@ pub(super) fn now() -> String {
     format(OffsetDateTime::now_utc()).unwrap_or_default()
 }
 
+/// Unix seconds of the wall clock.
+pub(super) fn unix_now() -> u64 {
+    OffsetDateTime::now_utc().unix_timestamp().try_into().unwrap_or_default()
+}
+
 /// `seconds` of Unix time; an error past the year 9999, which no real block says it is.
 pub(super) fn of_unix(seconds: u64) -> Result<String, ApiError> {
     i64::try_from(seconds)

@@ -7,6 +7,7 @@ mod database;
 mod export;
 mod log;
 mod progress;
+mod registry;
 mod repair;
 mod run;
 mod signals;
@@ -55,6 +56,8 @@ fn start(cli: Cli) -> Result<()> {
         Command::Backup { to, database: db } => {
             runtime()?.block_on(database::backup(db.path()?, to))
         }
+        Command::Workspace(command) => runtime()?.block_on(registry::workspace(command)),
+        Command::Key(command) => runtime()?.block_on(registry::key(command)),
         Command::Export { format, out, database: db } => {
             runtime()?.block_on(export::export(db.path()?, format, out))
         }

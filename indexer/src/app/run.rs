@@ -1,6 +1,6 @@
 use super::{audit, catching_up::Screen, signals::StopSignals};
 use crate::{
-    api,
+    api::{self, LastUses, Options},
     audit::Auditor,
     chain::{Identity, identify},
     config::Config,
@@ -36,6 +36,8 @@ struct Daemon {
     audit: JoinHandle<Infallible>,
     screen: JoinHandle<Infallible>,
     server: JoinHandle<std::io::Result<()>>,
+    noting: JoinHandle<Infallible>,
+    uses: Arc<LastUses>,
     /// Dropped to let the server finish.
     serving: watch::Sender<()>,
 }
@@ -57,7 +59,9 @@ impl Daemon {
         let (settlement, db, nodes) = (config.settlement, config.db.display(), providers.names());
         tracing::info!(chain = config.chain_id, %settlement, %db, nodes, "following");
         let build_sha = env::var("GIT_SHA").unwrap_or_else(|_| "dev".to_owned());
-        let router = api::router(store.clone(), public, &build_sha)
+        let (admin, uses) = (config.admin_token.clone(), Arc::<LastUses>::default());
+        let options = Options { config: public, build_sha, admin, uses: Arc::clone(&uses) };
+        let router = api::router(store.clone(), options)
             .merge(api::operations(Arc::clone(&health), Arc::clone(&metrics)));
         let (serving, stopped) = watch::channel(());
         writeln!(std::io::stdout(), "http://{}/api/v1", listener.local_addr()?)?;
@@ -67,11 +71,13 @@ impl Daemon {
             .with_widest_range(config.max_block_range)
             .watched_by(Arc::clone(&metrics), Arc::clone(&health));
         Ok(Self {
-            store,
             sync: tokio::spawn(syncer.follow(config.poll)),
             screen: tokio::spawn(screen.follow(Arc::clone(&metrics))),
             audit: tokio::spawn(audit::go_on(auditor, config.audit_every, metrics, health)),
             server: tokio::spawn(server.into_future()),
+            noting: tokio::spawn(note_uses(Arc::clone(&uses), store.clone())),
+            uses,
+            store,
             serving,
         })
     }
@@ -88,6 +94,10 @@ impl Daemon {
                 Ok(never) => match never {},
                 Err(panic) => Report::from(panic).wrap_err("the audit task died"),
             },
+            end = &mut self.noting => match end {
+                Ok(never) => match never {},
+                Err(panic) => Report::from(panic).wrap_err("the task that notes uses of keys died"),
+            },
             end = &mut self.server => match end {
                 Ok(Ok(())) => eyre!("the API stopped serving"),
                 Ok(Err(error)) => Report::from(error).wrap_err("the API stopped serving"),
@@ -100,16 +110,31 @@ impl Daemon {
     /// connection open must not keep the daemon.
     async fn stop(self) {
         const LONGEST_DRAIN: Duration = Duration::from_secs(5);
-        let Self { store, sync, audit, screen, mut server, serving } = self;
+        let Self { store, sync, audit, screen, mut server, noting, uses, serving } = self;
         sync.abort();
         audit.abort();
         screen.abort();
+        noting.abort();
         drop(serving);
         if !server.is_finished() && tokio::time::timeout(LONGEST_DRAIN, &mut server).await.is_err()
         {
             server.abort();
         }
+        if let Err(error) = uses.write_down(&store).await {
+            tracing::warn!(%error, "when keys were last used could not be written down");
+        }
         store.close().await;
+    }
+}
+
+/// Writes down now and then when keys were last used.
+async fn note_uses(uses: Arc<LastUses>, store: SqliteStore) -> Infallible {
+    const EVERY: Duration = Duration::from_secs(10);
+    loop {
+        tokio::time::sleep(EVERY).await;
+        if let Err(error) = uses.write_down(&store).await {
+            tracing::warn!(%error, "when keys were last used could not be written down");
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! The daemon's command line and environment.
 
 use super::{NodeUrl, address};
-use alloy::primitives::Address;
+use crate::store::Scope;
+use alloy::primitives::{Address, B256};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 use std::{net::SocketAddr, path::PathBuf};
 use url::Url;
+use uuid::Uuid;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -81,8 +83,113 @@ pub enum Command {
         #[command(flatten)]
         database: Database,
     },
+    /// Enter workspaces, and list them. A daemon may run meanwhile
+    #[command(subcommand)]
+    Workspace(WorkspaceCommand),
+    /// Make, bring in, list and revoke API keys. A daemon may run meanwhile
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Check the configuration against the node, and print what `run` would do
     Check(Flags),
+}
+
+/// What can be done to workspaces.
+#[derive(Debug, Subcommand)]
+pub enum WorkspaceCommand {
+    /// Enter a workspace, and print it
+    Add {
+        /// Its short name: 3 to 40 of a-z, 0-9 and -
+        #[arg(long)]
+        slug: String,
+        /// Its name for people, 1 to 80 characters
+        #[arg(long)]
+        name: String,
+        /// The address of its wallet. Several workspaces may share one
+        #[arg(long, value_parser = address)]
+        wallet: Address,
+        /// How it is printed, and the database.
+        #[command(flatten)]
+        registry: Registry,
+    },
+    /// List all workspaces, by their short names
+    List {
+        /// How they are printed, and the database.
+        #[command(flatten)]
+        registry: Registry,
+    },
+}
+
+/// What can be done to API keys.
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make a key, and print it. Only its SHA-256 is kept: it cannot be shown again
+    Add {
+        /// What it is for.
+        #[command(flatten)]
+        key: KeyFlags,
+        /// How it is printed, and the database.
+        #[command(flatten)]
+        registry: Registry,
+    },
+    /// Enter a key that its holder has already, by its SHA-256
+    Import {
+        /// SHA-256 of the whole key, 64 hexadecimal digits
+        #[arg(long, value_name = "HEX")]
+        sha256: B256,
+        /// What is shown of the key: its first 20 characters at most
+        #[arg(long, default_value = "")]
+        prefix: String,
+        /// What it is for.
+        #[command(flatten)]
+        key: KeyFlags,
+        /// How it is printed, and the database.
+        #[command(flatten)]
+        registry: Registry,
+    },
+    /// List the keys of a workspace, the oldest first, revoked ones included
+    List {
+        /// The short name of the workspace
+        #[arg(long, value_name = "SLUG")]
+        workspace: String,
+        /// How they are printed, and the database.
+        #[command(flatten)]
+        registry: Registry,
+    },
+    /// Revoke a key: it works for 60 seconds more
+    Revoke {
+        /// The key's id, as `key list` shows it
+        #[arg(long)]
+        id: Uuid,
+        /// How it is printed, and the database.
+        #[command(flatten)]
+        registry: Registry,
+    },
+}
+
+/// What a key is for.
+#[derive(Clone, Debug, Args)]
+pub struct KeyFlags {
+    /// The short name of the workspace that it speaks for
+    #[arg(long, value_name = "SLUG")]
+    pub workspace: String,
+    /// What its holder calls it, 1 to 80 characters
+    #[arg(long)]
+    pub label: String,
+    /// What it may be used for: wallet:read, sessions:read, sessions:create, sessions:operate,
+    /// pricing:read; commas between them
+    #[arg(long, value_delimiter = ',', required = true)]
+    pub scopes: Vec<Scope>,
+}
+
+/// How what was entered is printed, and where it is.
+#[derive(Clone, Debug, Args)]
+pub struct Registry {
+    /// Print one JSON object, or a list of them, in place of lines
+    #[arg(long)]
+    pub json: bool,
+    /// The database.
+    #[command(flatten)]
+    pub database: Database,
 }
 
 /// Which database, and nothing else.
@@ -179,6 +286,11 @@ pub struct Flags {
     /// 0 is never. 60 unless said
     #[arg(long, env = "LUXXON_AUDIT_SECONDS", value_parser = clap::value_parser!(u64).range(0..=86_400))]
     pub audit_seconds: Option<u64>,
+
+    /// A file with the token that opens /internal/v1, 32 characters at least; the variable `LUXXON_ADMIN_TOKEN`
+    /// holds the token itself. Without one, there is no administration over HTTP
+    #[arg(long, env = "LUXXON_ADMIN_TOKEN_FILE", value_name = "FILE")]
+    pub admin_token_file: Option<PathBuf>,
 
     /// How the log is written: text unless said
     #[arg(long, env = "LUXXON_LOG_FORMAT")]

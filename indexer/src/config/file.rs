@@ -13,6 +13,7 @@ use url::Url;
 /// has no flag.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "a key has the name of its flag")]
 pub(super) struct File {
     network: Option<Network>,
     quorum: Option<u8>,
@@ -27,6 +28,7 @@ pub(super) struct File {
     public_rpc_url: Option<Url>,
     explorer_url: Option<Url>,
     audit_seconds: Option<u64>,
+    admin_token_file: Option<PathBuf>,
     log_format: Option<LogFormat>,
     #[serde(default, rename = "provider")]
     pub(super) providers: Vec<ProviderEntry>,
@@ -95,6 +97,7 @@ impl File {
             public_rpc_url: flags.public_rpc_url.or(self.public_rpc_url),
             explorer_url: flags.explorer_url.or(self.explorer_url),
             audit_seconds: flags.audit_seconds.or(audit_seconds),
+            admin_token_file: flags.admin_token_file.or(self.admin_token_file),
             log_format: flags.log_format.or(self.log_format),
         })
     }

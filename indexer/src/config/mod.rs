@@ -4,17 +4,26 @@ mod cli;
 mod file;
 mod node_url;
 
-pub use cli::{Cli, Command, Database, ExportFormat, Flags, LogFormat, Network};
+pub use cli::{
+    Cli, Command, Database, ExportFormat, Flags, KeyCommand, KeyFlags, LogFormat, Network,
+    Registry, WorkspaceCommand,
+};
 pub use node_url::NodeUrl;
 
 use crate::{
-    api::PublicConfig,
+    api::{AdminToken, PublicConfig},
     chain::{ChainError, Limits, Node, Providers, Quorum, is_loopback},
     metrics::Metrics,
 };
 use alloy::primitives::Address;
 use file::{File, ProviderEntry};
-use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    env, fmt, fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use url::Url;
 
 /// What is wrong with what the daemon was told: the key, what was found, what is expected.
@@ -44,6 +53,8 @@ pub struct Config {
     pub max_block_range: Option<u64>,
     /// The time between two comparisons with the contract; `None` for none.
     pub audit_every: Option<Duration>,
+    /// What opens administration over HTTP; `None` for none.
+    pub admin_token: Option<AdminToken>,
     /// How the log is written.
     pub log_format: LogFormat,
     public_rpc_url: Option<Url>,
@@ -130,6 +141,7 @@ impl Config {
                 0 => None,
                 seconds => Some(Duration::from_secs(seconds)),
             },
+            admin_token: admin_token(flags.admin_token_file.as_deref())?,
             log_format: flags.log_format.unwrap_or_default(),
             public_rpc_url: flags.public_rpc_url,
             explorer_url: flags.explorer_url,
@@ -250,6 +262,29 @@ fn chain_id(flags: &Flags) -> Result<u64, ConfigError> {
     }
 }
 
+/// The variable that holds the token itself. There is no flag for it: others can read a command line.
+const ADMIN_TOKEN: &str = "LUXXON_ADMIN_TOKEN";
+
+fn admin_token(path: Option<&Path>) -> Result<Option<AdminToken>, ConfigError> {
+    let (source, text) = match (path, env::var(ADMIN_TOKEN)) {
+        (Some(_), Ok(_)) => {
+            return Err(ConfigError(format!(
+                "admin_token_file and {ADMIN_TOKEN} are both set: expected one of them"
+            )));
+        }
+        (Some(path), Err(_)) => {
+            let source = format!("admin_token_file ({})", path.display());
+            let text = fs::read_to_string(path)
+                .map_err(|error| ConfigError(format!("{source}: cannot be read: {error}")))?;
+            (source, text)
+        }
+        (None, Ok(text)) => (ADMIN_TOKEN.to_owned(), text),
+        (None, Err(_)) => return Ok(None),
+    };
+    let token = AdminToken::new(&text);
+    token.map(Some).map_err(|error| ConfigError(format!("{source}: {error}")))
+}
+
 /// Each key has a flag and a variable of the same name.
 fn missing(key: &str) -> ConfigError {
     let (flag, variable) = (key.replace('_', "-"), key.to_uppercase());
@@ -264,7 +299,7 @@ fn is_bare(url: &Url) -> bool {
 }
 
 /// An address. One in both cases has a checksum (EIP-55), which must be right.
-fn address(text: &str) -> Result<Address, String> {
+pub(crate) fn address(text: &str) -> Result<Address, String> {
     let digits = text.trim_start_matches("0x");
     let mixed = digits.bytes().any(|byte| byte.is_ascii_uppercase())
         && digits.bytes().any(|byte| byte.is_ascii_lowercase());

@@ -137,6 +137,12 @@ pub enum StoreError {
         /// The session.
         session: Uuid,
     },
+    /// What was named is not there.
+    #[error("there is no {what}")]
+    Unknown {
+        /// What: a workspace, a key.
+        what: String,
+    },
     /// Something else is already entered under that name.
     #[error("{what} is already taken")]
     Conflict {

@@ -286,8 +286,34 @@ pub trait Store: Clone + Send + Sync + 'static {
         workspace: NewWorkspace,
     ) -> impl Future<Output = Result<Workspace, StoreError>> + Send;
 
-    /// Enters a key of a workspace.
-    fn add_api_key(&self, key: NewApiKey) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// All workspaces, by their slugs.
+    fn workspaces(&self) -> impl Future<Output = Result<Vec<Workspace>, StoreError>> + Send;
+
+    /// Enters a key of a workspace. [`StoreError::Unknown`] where that does not exist.
+    fn add_api_key(
+        &self,
+        key: NewApiKey,
+    ) -> impl Future<Output = Result<ApiKey, StoreError>> + Send;
+
+    /// The keys of a workspace, the oldest first, revoked ones included.
+    fn api_keys(
+        &self,
+        workspace: Uuid,
+    ) -> impl Future<Output = Result<Vec<ApiKey>, StoreError>> + Send;
+
+    /// Revokes the key with the id `key` at `at`, in Unix seconds; one that is revoked stays as it
+    /// is. [`StoreError::Unknown`] where there is none.
+    fn revoke_api_key(
+        &self,
+        key: Uuid,
+        at: u64,
+    ) -> impl Future<Output = Result<ApiKey, StoreError>> + Send;
+
+    /// Notes when keys were last used: their ids, and Unix seconds.
+    fn note_uses(
+        &self,
+        uses: &[(Uuid, u64)],
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Enters a session. Entering the same one again is harmless; entering a different one under
     /// the same UUID is a [`StoreError::Conflict`].

@@ -331,8 +331,9 @@ async fn register(
     let key = PlainKey::generate(Environment::of_chain(chain_id), workspace.id)
         .map_err(|error| eyre!("no randomness for a key: {error}"))?;
     let scopes = vec![Scope::WalletRead, Scope::SessionsRead];
-    let (key_hash, prefix) = (key.hash(), key.prefix());
-    store.add_api_key(NewApiKey { workspace: workspace.id, key_hash, prefix, scopes }).await?;
+    let (key_hash, prefix, label) = (key.hash(), key.prefix(), "devnet".to_owned());
+    let new = NewApiKey { workspace: workspace.id, key_hash, prefix, label, scopes };
+    store.add_api_key(new).await?;
     Ok(WorkspaceReady {
         id: workspace.id,
         slug: workspace.slug,

@@ -239,6 +239,7 @@ impl World {
             workspace: workspace.id,
             key_hash: key.hash(),
             prefix: key.prefix(),
+            label: "tests".to_owned(),
             scopes: vec![Scope::WalletRead, Scope::SessionsRead],
         };
         store.add_api_key(new).await?;

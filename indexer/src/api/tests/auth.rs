@@ -101,6 +101,7 @@ async fn a_key_without_the_mark_is_refused_even_where_its_hash_is_known() {
         workspace: server.consumer.workspace.id,
         key_hash: PlainKey::presented(text).hash(),
         prefix: text.to_owned(),
+        label: "unmarked".to_owned(),
         scopes: vec![Scope::WalletRead],
     };
     server.store.add_api_key(key).await.unwrap();

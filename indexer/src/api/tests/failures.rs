@@ -1,6 +1,6 @@
 //! When the store fails, or the code does.
 
-use super::{Answer, Server, get, get_without_key, public_config};
+use super::{Answer, Server, get, get_without_key, options};
 use crate::{
     api::router,
     ledger::{Block, Event, EventId, Position},
@@ -132,16 +132,42 @@ impl Store for Failing {
     }
 
     async fn api_key(&self, _: [u8; 32]) -> Result<Option<ApiKey>, StoreError> {
-        let (id, workspace) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let scopes = super::ALL_SCOPES.to_vec();
-        Ok(Some(ApiKey { id, workspace, wallet: CONSUMER, scopes }))
+        let (slug, name) = ("any".to_owned(), "Any".to_owned());
+        let id = Uuid::from_u128(2);
+        let workspace = Workspace { id, slug, name, wallet: CONSUMER, created_at: 1 };
+        Ok(Some(ApiKey {
+            id: Uuid::from_u128(1),
+            workspace,
+            prefix: String::new(),
+            label: String::new(),
+            scopes: super::ALL_SCOPES.to_vec(),
+            created_at: 1,
+            last_used_at: None,
+            revoked_at: None,
+        }))
     }
 
     async fn add_workspace(&self, _: NewWorkspace) -> Result<Workspace, StoreError> {
         self.fail()
     }
 
-    async fn add_api_key(&self, _: NewApiKey) -> Result<(), StoreError> {
+    async fn workspaces(&self) -> Result<Vec<Workspace>, StoreError> {
+        self.fail()
+    }
+
+    async fn add_api_key(&self, _: NewApiKey) -> Result<ApiKey, StoreError> {
+        self.fail()
+    }
+
+    async fn api_keys(&self, _: Uuid) -> Result<Vec<ApiKey>, StoreError> {
+        self.fail()
+    }
+
+    async fn revoke_api_key(&self, _: Uuid, _: u64) -> Result<ApiKey, StoreError> {
+        self.fail()
+    }
+
+    async fn note_uses(&self, _: &[(Uuid, u64)]) -> Result<(), StoreError> {
         self.fail()
     }
 
@@ -151,7 +177,7 @@ impl Store for Failing {
 }
 
 async fn ask_failing(failure: Failure, path: &str) -> Answer {
-    get(&router(Failing(failure), public_config(), "dev"), path, "lxxn_test_abc123_any").await
+    get(&router(Failing(failure), options()), path, "lxxn_test_abc123_any").await
 }
 
 #[tokio::test]

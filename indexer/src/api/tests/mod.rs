@@ -1,5 +1,6 @@
 //! The API as a client meets it: requests through the router, over a real store.
 
+mod admin;
 mod auth;
 mod events;
 mod failures;
@@ -7,7 +8,7 @@ mod public;
 mod settlements;
 mod wallet;
 
-use super::{PublicConfig, router};
+use super::{AdminToken, Options, PublicConfig, router};
 use crate::{
     key::PlainKey,
     store::{NewApiKey, Scope, SqliteStore, Store, Workspace},
@@ -16,10 +17,14 @@ use crate::{
 use axum::{
     Router,
     body::Body,
-    http::{HeaderMap, Request, StatusCode, header::AUTHORIZATION},
+    http::{
+        HeaderMap, Request, StatusCode,
+        header::{AUTHORIZATION, CONTENT_TYPE},
+    },
 };
 use http_body_util::BodyExt;
 use serde_json::Value;
+use std::sync::Arc;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -52,7 +57,7 @@ const ALL_SCOPES: [Scope; 2] = [Scope::WalletRead, Scope::SessionsRead];
 impl Server {
     async fn start() -> Self {
         let (directory, store) = new_store().await;
-        let router = router(store.clone(), public_config(), "0d4f1a2b");
+        let router = router(store.clone(), options());
         let party = async |slug: &str, wallet| {
             let workspace = testing::workspace(&store, slug, wallet).await;
             let key = add_key(&store, &workspace, slug, &ALL_SCOPES).await;
@@ -80,11 +85,21 @@ async fn add_key(
     let text = format!("lxxn_test_abc123_{secret}");
     let key = PlainKey::presented(&text);
     let (key_hash, prefix, scopes) = (key.hash(), key.prefix(), scopes.to_vec());
+    let label = secret.to_owned();
     store
-        .add_api_key(NewApiKey { workspace: workspace.id, key_hash, prefix, scopes })
+        .add_api_key(NewApiKey { workspace: workspace.id, key_hash, prefix, label, scopes })
         .await
         .unwrap();
     text
+}
+
+/// What opens `/internal/v1`.
+const ADMIN_TOKEN: &str = "an-admin-token-of-the-tests-0123456789";
+
+fn options() -> Options {
+    let (config, build_sha) = (public_config(), "0d4f1a2b".to_owned());
+    let admin = Some(AdminToken::new(ADMIN_TOKEN).unwrap());
+    Options { config, build_sha, admin, uses: Arc::default() }
 }
 
 fn public_config() -> PublicConfig {
@@ -120,6 +135,16 @@ async fn get(router: &Router, path: &str, key: &str) -> Answer {
         .await
 }
 
+/// A request of `/internal/v1` and `path` with the admin's token and a body.
+async fn administer(router: &Router, method: &str, path: &str, body: &Value) -> Answer {
+    let request = Request::builder()
+        .method(method)
+        .uri(format!("/internal/v1{path}"))
+        .header(AUTHORIZATION, format!("Bearer {ADMIN_TOKEN}"))
+        .header(CONTENT_TYPE, "application/json");
+    ask(router, request.body(Body::from(body.to_string())).unwrap()).await
+}
+
 async fn get_without_key(router: &Router, path: &str) -> Answer {
     ask(router, Request::get(format!("/api/v1{path}")).body(Body::empty()).unwrap()).await
 }
@@ -134,6 +159,15 @@ impl Answer {
         let expected = serde_json::json!({ "statusCode": 200, "message": "Request successful" });
         assert_eq!(self.body, expected);
         data
+    }
+
+    /// The data of an answer that says that something was made.
+    fn made(mut self) -> Value {
+        assert_eq!(self.status, StatusCode::CREATED, "{}", self.body);
+        self.status = StatusCode::OK;
+        assert_eq!(self.body["statusCode"], 201);
+        self.body["statusCode"] = 200.into();
+        self.data()
     }
 
     /// Checks an unsuccessful answer: its envelope is the published one and nothing more.

@@ -1,5 +1,5 @@
-use super::{Answer, Server, ask, get_without_key, public_config};
-use crate::api::{PublicConfig, router};
+use super::{Answer, Server, ask, get_without_key, options, public_config};
+use crate::api::{Options, PublicConfig, router};
 use axum::{
     body::Body,
     http::{Method, Request},
@@ -39,7 +39,7 @@ async fn only_base_is_the_live_environment() {
     let server = Server::start().await;
     for (chain_id, environment) in [(8453, "LIVE"), (84532, "TEST"), (1, "TEST"), (31337, "TEST")] {
         let config = PublicConfig { chain_id, ..public_config() };
-        let router = router(server.store.clone(), config, "dev");
+        let router = router(server.store.clone(), Options { config, ..options() });
         let data = get_without_key(&router, "/config").await.data();
         assert_eq!(
             (&data["environment"], &data["chainId"]),

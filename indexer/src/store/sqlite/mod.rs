@@ -27,6 +27,7 @@ use luxxon_bindings::{MicroUsdc, SessionId};
 pub use maintenance::{Contradiction, Rebuilt};
 use sqlx::SqlitePool;
 use std::sync::{Arc, Mutex};
+use uuid::Uuid;
 
 /// The store in one SQLite file. Clones share its connections.
 #[derive(Clone, Debug)]
@@ -147,8 +148,32 @@ impl Store for SqliteStore {
         registry::add_workspace(&mut *self.writer.acquire().await?, workspace).await
     }
 
-    async fn add_api_key(&self, key: NewApiKey) -> Result<(), StoreError> {
-        registry::add_api_key(&mut *self.writer.acquire().await?, &key).await
+    async fn workspaces(&self) -> Result<Vec<Workspace>, StoreError> {
+        registry::workspaces(&mut *self.readers.acquire().await?).await
+    }
+
+    async fn add_api_key(&self, key: NewApiKey) -> Result<ApiKey, StoreError> {
+        let mut tx = self.write().await?;
+        let key = registry::add_api_key(&mut tx, &key).await?;
+        tx.commit().await?;
+        Ok(key)
+    }
+
+    async fn api_keys(&self, workspace: Uuid) -> Result<Vec<ApiKey>, StoreError> {
+        registry::api_keys(&mut *self.readers.acquire().await?, workspace).await
+    }
+
+    async fn revoke_api_key(&self, key: Uuid, at: u64) -> Result<ApiKey, StoreError> {
+        let mut tx = self.write().await?;
+        let key = registry::revoke_api_key(&mut tx, key, at).await?;
+        tx.commit().await?;
+        Ok(key)
+    }
+
+    async fn note_uses(&self, uses: &[(Uuid, u64)]) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        registry::note_uses(&mut tx, uses).await?;
+        Ok(tx.commit().await?)
     }
 
     async fn register_session(&self, session: NewSession) -> Result<(), StoreError> {

@@ -45,6 +45,16 @@ const READER_TIMEOUT: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
 
 impl SqliteStore {
+    /// What the database follows.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be read, or nothing was entered yet.
+    pub async fn pins(&self) -> Result<Pins, StoreError> {
+        let pins = pinned(&mut *self.readers.acquire().await?).await?;
+        pins.ok_or_else(|| StoreError::Damaged("it follows nothing".to_owned()))
+    }
+
     /// The process that moves the ledger of the database at `path`, where one does.
     #[must_use]
     pub fn in_use_by(path: &Path) -> Option<String> {

@@ -6,73 +6,147 @@ use crate::{
     store::{ApiKey, NewApiKey, NewSession, NewWorkspace, Session, StoreError, Workspace},
 };
 use luxxon_bindings::{MicroUsdc, SessionId};
-use sqlx::{Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
 pub(super) async fn add_workspace(
     connection: &mut SqliteConnection,
     new: NewWorkspace,
 ) -> Result<Workspace, StoreError> {
-    let id = Uuid::new_v4();
-    sqlx::query(
+    let row = sqlx::query(
         "INSERT INTO workspaces (id, slug, name, wallet, created_at)
-         VALUES (?, ?, ?, ?, unixepoch())",
+         VALUES (?, ?, ?, ?, unixepoch()) RETURNING *",
     )
-    .bind(id.as_bytes().to_vec())
+    .bind(Uuid::new_v4().as_bytes().to_vec())
     .bind(&new.slug)
     .bind(&new.name)
     .bind(new.wallet.to_vec())
-    .execute(connection)
+    .fetch_one(connection)
     .await
     .map_err(|error| taken(error, || format!("the workspace slug {}", new.slug)))?;
-    Ok(Workspace { id, slug: new.slug, wallet: new.wallet })
+    workspace_of(&row, "id")
+}
+
+pub(super) async fn workspaces(
+    connection: &mut SqliteConnection,
+) -> Result<Vec<Workspace>, StoreError> {
+    let rows = sqlx::query("SELECT * FROM workspaces ORDER BY slug").fetch_all(connection).await?;
+    rows.iter().map(|row| workspace_of(row, "id")).collect()
+}
+
+/// `id` names the column of the workspace's id.
+fn workspace_of(row: &SqliteRow, id: &str) -> Result<Workspace, StoreError> {
+    Ok(Workspace {
+        id: uuid(row, id)?,
+        slug: row.try_get("slug")?,
+        name: row.try_get("name")?,
+        wallet: address(row, "wallet")?,
+        created_at: number(row, "created_at")?,
+    })
+}
+
+/// What [`api_key_of`] reads.
+const API_KEYS: &str = "SELECT workspaces.*, workspace_id, api_keys.id AS key_id, prefix, label,
+        scopes, api_keys.created_at AS entered_at, last_used_at, revoked_at
+    FROM api_keys JOIN workspaces ON workspaces.id = workspace_id";
+
+fn api_key_of(row: &SqliteRow) -> Result<ApiKey, StoreError> {
+    let scopes: &str = row.try_get("scopes")?;
+    let scopes = scopes.split_whitespace().map(|scope| scope.parse().map_err(StoreError::Damaged));
+    let moment = |column| match row.try_get::<Option<i64>, _>(column)? {
+        Some(_) => number(row, column).map(Some),
+        None => Ok(None),
+    };
+    Ok(ApiKey {
+        id: uuid(row, "key_id")?,
+        workspace: workspace_of(row, "workspace_id")?,
+        prefix: row.try_get("prefix")?,
+        label: row.try_get("label")?,
+        scopes: scopes.collect::<Result<_, _>>()?,
+        created_at: number(row, "entered_at")?,
+        last_used_at: moment("last_used_at")?,
+        revoked_at: moment("revoked_at")?,
+    })
 }
 
 pub(super) async fn add_api_key(
-    connection: &mut SqliteConnection,
+    tx: &mut SqliteConnection,
     new: &NewApiKey,
-) -> Result<(), StoreError> {
+) -> Result<ApiKey, StoreError> {
+    let known: Option<i64> = sqlx::query_scalar("SELECT 1 FROM workspaces WHERE id = ?")
+        .bind(new.workspace.as_bytes().to_vec())
+        .fetch_optional(&mut *tx)
+        .await?;
+    if known.is_none() {
+        return Err(StoreError::Unknown { what: format!("workspace {}", new.workspace) });
+    }
     let scopes: Vec<&str> = new.scopes.iter().map(|scope| scope.as_str()).collect();
     sqlx::query(
-        "INSERT INTO api_keys (id, workspace_id, key_hash, prefix, scopes, created_at)
-         VALUES (?, ?, ?, ?, ?, unixepoch())",
+        "INSERT INTO api_keys (id, workspace_id, key_hash, prefix, label, scopes, created_at)
+         VALUES (?, ?, ?, ?, ?, ?, unixepoch())",
     )
     .bind(Uuid::new_v4().as_bytes().to_vec())
     .bind(new.workspace.as_bytes().to_vec())
     .bind(new.key_hash.to_vec())
     .bind(&new.prefix)
+    .bind(&new.label)
     .bind(scopes.join(" "))
-    .execute(connection)
+    .execute(&mut *tx)
     .await
     .map_err(|error| taken(error, || format!("the API key {}…", new.prefix)))?;
-    Ok(())
+    let entered = api_key(tx, new.key_hash).await?;
+    entered.ok_or_else(|| StoreError::Damaged("a key that was entered is not there".to_owned()))
 }
 
 pub(super) async fn api_key(
     connection: &mut SqliteConnection,
     key_hash: [u8; 32],
 ) -> Result<Option<ApiKey>, StoreError> {
-    let row = sqlx::query(
-        "SELECT api_keys.id, workspace_id, wallet, scopes
-         FROM api_keys JOIN workspaces ON workspaces.id = workspace_id
-         WHERE key_hash = ?",
-    )
-    .bind(key_hash.to_vec())
-    .fetch_optional(connection)
-    .await?;
-    row.map(|row| {
-        let scopes: &str = row.try_get("scopes")?;
-        Ok(ApiKey {
-            id: uuid(&row, "id")?,
-            workspace: uuid(&row, "workspace_id")?,
-            wallet: address(&row, "wallet")?,
-            scopes: scopes
-                .split_whitespace()
-                .map(|scope| scope.parse().map_err(StoreError::Damaged))
-                .collect::<Result<_, _>>()?,
-        })
-    })
-    .transpose()
+    let sql = AssertSqlSafe(format!("{API_KEYS} WHERE key_hash = ?"));
+    let row = sqlx::query(sql).bind(key_hash.to_vec()).fetch_optional(connection).await?;
+    row.as_ref().map(api_key_of).transpose()
+}
+
+pub(super) async fn api_keys(
+    connection: &mut SqliteConnection,
+    workspace: Uuid,
+) -> Result<Vec<ApiKey>, StoreError> {
+    let sql = format!("{API_KEYS} WHERE workspace_id = ? ORDER BY api_keys.created_at, key_id");
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(workspace.as_bytes().to_vec());
+    rows.fetch_all(connection).await?.iter().map(api_key_of).collect()
+}
+
+pub(super) async fn revoke_api_key(
+    tx: &mut SqliteConnection,
+    key: Uuid,
+    at: u64,
+) -> Result<ApiKey, StoreError> {
+    // Once is enough: the first time counts.
+    sqlx::query("UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL")
+        .bind(integer("revoked_at", at)?)
+        .bind(key.as_bytes().to_vec())
+        .execute(&mut *tx)
+        .await?;
+    let sql = AssertSqlSafe(format!("{API_KEYS} WHERE api_keys.id = ?"));
+    let row = sqlx::query(sql).bind(key.as_bytes().to_vec()).fetch_optional(tx).await?;
+    let row = row.ok_or_else(|| StoreError::Unknown { what: format!("API key {key}") })?;
+    api_key_of(&row)
+}
+
+pub(super) async fn note_uses(
+    tx: &mut SqliteConnection,
+    uses: &[(Uuid, u64)],
+) -> Result<(), StoreError> {
+    for (key, at) in uses {
+        sqlx::query(
+            "UPDATE api_keys SET last_used_at = max(coalesce(last_used_at, 0), ?) WHERE id = ?",
+        )
+        .bind(integer("last_used_at", *at)?)
+        .bind(key.as_bytes().to_vec())
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
 }
 
 pub(super) async fn register_session(

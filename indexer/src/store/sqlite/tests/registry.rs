@@ -35,10 +35,26 @@ async fn a_key_is_found_by_its_hash_with_its_workspace_wallet_and_scopes() {
     for (number, scopes) in (1..).zip(sets) {
         let key_hash = [number; 32];
         let prefix = format!("lxxn_test_{number}");
-        let key = NewApiKey { workspace: workspace.id, key_hash, prefix, scopes: scopes.clone() };
-        store.add_api_key(key).await.unwrap();
+        let label = format!("key {number}");
+        let key = NewApiKey {
+            workspace: workspace.id,
+            key_hash,
+            prefix: prefix.clone(),
+            label: label.clone(),
+            scopes: scopes.clone(),
+        };
+        let entered = store.add_api_key(key).await.unwrap();
         let found = store.api_key(key_hash).await.unwrap().unwrap();
-        let expected = ApiKey { id: found.id, workspace: workspace.id, wallet: CONSUMER, scopes };
+        assert_eq!(found, entered);
+        let expected = ApiKey {
+            workspace: workspace.clone(),
+            prefix,
+            label,
+            scopes,
+            last_used_at: None,
+            revoked_at: None,
+            ..found.clone()
+        };
         assert_eq!(found, expected);
     }
     assert_eq!(store.api_key([9; 32]).await.unwrap(), None);
@@ -56,6 +72,7 @@ async fn a_key_is_entered_once_and_only_for_a_workspace_that_exists() {
         workspace: workspace.id,
         key_hash: [7; 32],
         prefix: "lxxn_test_abcdef_xyz".to_owned(),
+        label: "a key".to_owned(),
         scopes: vec![Scope::WalletRead],
     };
     store.add_api_key(key.clone()).await.unwrap();
@@ -63,7 +80,8 @@ async fn a_key_is_entered_once_and_only_for_a_workspace_that_exists() {
     assert!(is_conflict(&error), "{error}");
 
     let homeless = NewApiKey { workspace: Uuid::from_u128(5), key_hash: [8; 32], ..key };
-    assert!(store.add_api_key(homeless).await.is_err());
+    let error = store.add_api_key(homeless).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unknown { .. }), "{error}");
     assert_eq!(store.api_key([8; 32]).await.unwrap(), None);
 }
 

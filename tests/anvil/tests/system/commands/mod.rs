@@ -6,6 +6,7 @@ mod backup;
 mod check;
 mod export;
 mod rebuild;
+mod registry;
 mod repair;
 mod sync;
 

@@ -74,7 +74,7 @@ async fn enter(ledger: &Ledger, store: &SqliteStore) -> Result<()> {
     for wallet in [ledger.world.cast.consumer, ledger.world.cast.operator] {
         let key = ledger.world.register(store, wallet).await?;
         let known = store.api_key(key.hash()).await?.ok_or_else(|| eyre!("the key is unknown"))?;
-        ids.push(known.workspace);
+        ids.push(known.workspace.id);
     }
     let session = NewSession {
         id: uuid::Uuid::from_u128(7),
