@@ -38,7 +38,16 @@ CREATE TABLE sessions (
     operator_workspace_id BLOB    NOT NULL REFERENCES workspaces (id),
     -- µUSDC per second
     rate_per_second       INTEGER NOT NULL CHECK (rate_per_second >= 0),
-    chargeable_seconds    INTEGER NOT NULL CHECK (chargeable_seconds >= 0),
     platform_fee_bps      INTEGER NOT NULL CHECK (platform_fee_bps BETWEEN 0 AND 2000),
-    created_at            INTEGER NOT NULL
+    max_duration_seconds  INTEGER NOT NULL CHECK (max_duration_seconds >= 0),
+    -- When it ran, in Unix milliseconds of the platform's clock; all three NULL while it has not
+    -- ended. The cuts are a JSON list of {"from", "to"}.
+    started_at            INTEGER,
+    ended_at              INTEGER,
+    disconnects           TEXT,
+    -- The transaction that is said to pay it.
+    reported_tx           BLOB    CHECK (length(reported_tx) = 32),
+    created_at            INTEGER NOT NULL,
+    CHECK ((started_at IS NULL) = (disconnects IS NULL)),
+    CHECK ((ended_at IS NULL) = (disconnects IS NULL))
 ) STRICT, WITHOUT ROWID;

@@ -2,7 +2,7 @@
 //! a directory of its own.
 
 use crate::{
-    ledger::{Block, Change, Deployment, Event, Position, Settlement},
+    ledger::{Block, Change, Deployment, Event, Position, Settlement, meter::Reading},
     store::{
         Batch, Cursor, Heights, NewSession, NewWorkspace, Pins, SqliteStore, Store, Wallet,
         Workspace,
@@ -97,8 +97,9 @@ pub(crate) fn terms(session: Uuid, consumer: &Workspace, operator: &Workspace) -
         consumer_workspace: consumer.id,
         operator_workspace: operator.id,
         rate_per_second: MicroUsdc::new(1_000),
-        chargeable_seconds: 5,
         platform_fee_bps: 1_500,
+        max_duration_seconds: 60,
+        reading: Some(Reading { started_at: 1_000, ended_at: 6_999, disconnects: Vec::new() }),
     }
 }
 

@@ -27,6 +27,8 @@ pub enum Code {
     SessionNotFound,
     /// 409: something else is there already.
     Conflict,
+    /// 409: not in this state.
+    InvalidState,
     /// 503: the database did not answer.
     DatabaseError,
     /// 500: a bug.
@@ -66,6 +68,9 @@ impl Code {
             Self::NotFound => (StatusCode::NOT_FOUND, "NOT_FOUND", "Resource not found"),
             Self::SessionNotFound => {
                 (StatusCode::NOT_FOUND, "SESSION_NOT_FOUND", "Session not found")
+            }
+            Self::InvalidState => {
+                (StatusCode::CONFLICT, "INVALID_STATE", "Invalid state transition")
             }
             Self::Conflict => (StatusCode::CONFLICT, "CONFLICT", "Conflict"),
             Self::DatabaseError => {
@@ -113,6 +118,12 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::Conflict { what } => return Self::new(Code::Conflict).detail(what.clone()),
+            StoreError::NotEnded { .. } => {
+                return Self::new(Code::InvalidState).detail("session:notEnded");
+            }
+            StoreError::Unpayable { .. } => {
+                return Self::new(Code::InvalidInput).detail("session:unpayable");
+            }
             StoreError::Unknown { what } => return Self::new(Code::NotFound).detail(what.clone()),
             _ => {}
         }

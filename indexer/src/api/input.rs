@@ -8,6 +8,7 @@ use axum::{
     extract::{FromRequest, Path, Request, rejection::PathRejection},
     http::{HeaderMap, header::CONTENT_TYPE},
 };
+use luxxon_bindings::MicroUsdc;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use uuid::Uuid;
@@ -44,6 +45,12 @@ pub(super) fn path_uuid(
 ) -> Result<Uuid, ApiError> {
     let Path(text) = path.map_err(|_| invalid(detail))?;
     uuid(&text).ok_or_else(|| invalid(detail))
+}
+
+/// An amount of µUSDC, in digits alone.
+pub(super) fn micro_usdc(text: &str) -> Option<MicroUsdc> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten().map(MicroUsdc::new)
 }
 
 /// An address, its checksum right where it has one.

@@ -3,12 +3,12 @@ use super::{
     auth::Caller,
     envelope::{Answer, Success, eip55},
     error::{ApiError, Code},
-    input::{self, invalid},
+    input::path_uuid,
     time,
 };
 use crate::{
-    ledger::{Block, Change, Event, Settlement, meter},
-    store::{Scope, Session, SessionRecord, Store},
+    ledger::{Block, Change, Event, Settlement},
+    store::{Level, Scope, Session, SessionRecord, Store},
 };
 use alloy::primitives::{Address, B256};
 use axum::extract::{Path, State, rejection::PathRejection};
@@ -16,17 +16,53 @@ use luxxon_bindings::{MicroUsdc, SessionId};
 use serde::Serialize;
 use uuid::Uuid;
 
+/// How far a payment is, in the platform's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum SettlementState {
+    /// The session has not ended.
+    NotReady,
+    /// It has, and what is to be paid is known.
+    Pending,
+    /// A transaction that pays it was reported.
+    Submitted,
+    /// The chain has it, or there is nothing to pay.
+    Confirmed,
+}
+
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct SettlementDto {
+pub(in crate::api) struct SettlementDto {
     session_id: Uuid,
-    state: &'static str,
+    state: SettlementState,
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<PayloadDto>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tx_hash: Option<B256>,
     #[serde(skip_serializing_if = "Option::is_none")]
     confirmed_at: Option<String>,
+    /// How sure the chain is of the payment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finality: Option<&'static str>,
+    /// The session costs nothing, so no transaction will pay it.
+    #[serde(skip_serializing_if = "is_false")]
+    nothing_to_settle: bool,
+    /// What the chain settled differently from what was registered: an alarm.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    differences: Vec<DifferenceDto>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// Something that the chain settled differently.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct DifferenceDto {
+    field: &'static str,
+    registered: String,
+    settled: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -52,30 +88,51 @@ pub(super) async fn settlement<S: Store>(
     path: Result<Path<String>, PathRejection>,
 ) -> Answer<SettlementDto> {
     caller.needs(Scope::SessionsRead)?;
-    let malformed = || invalid("sessionId:malformed");
-    let Path(text) = path.map_err(|_| malformed())?;
-    let uuid = input::uuid(&text).ok_or_else(malformed)?;
-    let session = SessionId::of(uuid);
-    let SessionRecord { registered, settled, .. } = api.store.session(session).await?;
-    let settled = settled.as_ref().map(payment).transpose()?;
-    if registered.is_none() && settled.is_none() {
+    let uuid = path_uuid(path, "sessionId:malformed")?;
+    let record = api.store.session(SessionId::of(uuid)).await?;
+    let settled = record.settled.as_ref().map(payment).transpose()?;
+    if record.registered.is_none() && settled.is_none() {
         return Err(ApiError::new(Code::SessionNotFound));
     }
-    if !is_side(&caller, registered.as_ref(), settled.as_ref()) {
+    if !is_side(&caller, record.registered.as_ref(), settled.as_ref()) {
         return Err(ApiError::new(Code::NotAuthorized).detail("session:viewDenied"));
     }
-    Ok(Success(SettlementDto {
-        session_id: uuid,
-        state: if settled.is_some() { "CONFIRMED" } else { "PENDING" },
-        payload: registered
-            .map(|registered| payload(session, &registered, settled.as_ref()))
-            .transpose()?,
+    Ok(Success(view(uuid, &record)?))
+}
+
+/// A session's payment as the platform shows it.
+pub(in crate::api) fn view(id: Uuid, record: &SessionRecord) -> Result<SettlementDto, ApiError> {
+    let settled = record.settled.as_ref().map(payment).transpose()?;
+    let registered = record.registered.as_ref();
+    let composed = registered.map(composed).transpose()?.flatten();
+    let free = composed.is_some_and(|terms| terms.gross == MicroUsdc::ZERO);
+    let reported = registered.and_then(|session| session.reported_tx);
+    let state = match (&settled, &composed, reported) {
+        (Some(_), _, _) => SettlementState::Confirmed,
+        (None, None, _) => SettlementState::NotReady,
+        (None, Some(_), _) if free => SettlementState::Confirmed,
+        (None, Some(_), Some(_)) => SettlementState::Submitted,
+        (None, Some(_), None) => SettlementState::Pending,
+    };
+    let differences = match (&settled, &composed) {
+        (Some(settled), Some(composed)) => differences(composed, &settled.terms),
+        _ => Vec::new(),
+    };
+    // The chain is the authority: what was paid, once it has it, and what is to be paid before.
+    let terms = settled.as_ref().map(|payment| payment.terms).or(composed);
+    Ok(SettlementDto {
+        session_id: id,
+        state,
+        payload: registered.zip(terms).map(|(session, terms)| payload(session, &terms)),
+        tx_hash: settled.as_ref().map(|payment| payment.tx_hash).or(reported),
         confirmed_at: settled
             .as_ref()
             .map(|payment| time::of_unix(payment.block.timestamp))
             .transpose()?,
-        tx_hash: settled.map(|payment| payment.tx_hash),
-    }))
+        finality: record.level().map(Level::as_str),
+        nothing_to_settle: settled.is_none() && free,
+        differences,
+    })
 }
 
 /// A payment the chain has.
@@ -104,44 +161,53 @@ fn is_side(caller: &Caller, registered: Option<&Session>, settled: Option<&Payme
     }
 }
 
-/// What is to be paid or, once the chain has it, what was paid: the chain is the authority.
-fn payload(
-    session: SessionId,
-    registered: &Session,
-    settled: Option<&Payment>,
-) -> Result<PayloadDto, ApiError> {
-    let terms = &registered.terms;
-    let paid = match settled {
-        Some(payment) => payment.terms,
-        None => composed(session, registered)
-            .ok_or_else(|| ApiError::new(Code::InternalServerError).detail("session:price"))?,
-    };
-    Ok(PayloadDto {
-        session_id_hash: session.0,
-        from: paid.from,
-        to: paid.to,
-        to_amount: paid.to_amount,
-        fee_amount: paid.fee_amount,
-        rate_per_second: paid.rate_per_second,
-        chargeable_seconds: paid.chargeable_seconds,
-        consumer_workspace_id: terms.consumer_workspace,
-        operator_workspace_id: terms.operator_workspace,
-        platform_fee_bps: terms.platform_fee_bps,
-    })
-}
-
-fn composed(session: SessionId, registered: &Session) -> Option<Settlement> {
-    let terms = &registered.terms;
-    let shares =
-        meter::shares(terms.rate_per_second, terms.chargeable_seconds, terms.platform_fee_bps)?;
-    Some(Settlement {
-        session,
-        from: registered.consumer_wallet,
-        to: registered.operator_wallet,
-        to_amount: shares.to_amount,
-        fee_amount: shares.fee_amount,
-        gross: shares.gross()?,
+fn payload(session: &Session, terms: &Settlement) -> PayloadDto {
+    PayloadDto {
+        session_id_hash: terms.session.0,
+        from: terms.from,
+        to: terms.to,
+        to_amount: terms.to_amount,
+        fee_amount: terms.fee_amount,
         rate_per_second: terms.rate_per_second,
         chargeable_seconds: terms.chargeable_seconds,
-    })
+        consumer_workspace_id: session.terms.consumer_workspace,
+        operator_workspace_id: session.terms.operator_workspace,
+        platform_fee_bps: session.terms.platform_fee_bps,
+    }
+}
+
+/// What is to be paid for a session; `None` while it goes on.
+fn composed(session: &Session) -> Result<Option<Settlement>, ApiError> {
+    let terms = &session.terms;
+    if terms.reading.is_none() {
+        return Ok(None);
+    }
+    let impossible = || ApiError::new(Code::InternalServerError).detail("session:price");
+    let (chargeable_seconds, shares) = terms.price().ok_or_else(impossible)?;
+    Ok(Some(Settlement {
+        session: SessionId::of(terms.id),
+        from: session.consumer_wallet,
+        to: session.operator_wallet,
+        to_amount: shares.to_amount,
+        fee_amount: shares.fee_amount,
+        gross: shares.gross().ok_or_else(impossible)?,
+        rate_per_second: terms.rate_per_second,
+        chargeable_seconds,
+    }))
+}
+
+fn differences(registered: &Settlement, settled: &Settlement) -> Vec<DifferenceDto> {
+    let both = |of: fn(&Settlement) -> String| (of(registered), of(settled));
+    [
+        ("from", both(|terms| terms.from.to_string())),
+        ("to", both(|terms| terms.to.to_string())),
+        ("toAmount", both(|terms| terms.to_amount.to_string())),
+        ("feeAmount", both(|terms| terms.fee_amount.to_string())),
+        ("ratePerSecond", both(|terms| terms.rate_per_second.to_string())),
+        ("chargeableSeconds", both(|terms| terms.chargeable_seconds.to_string())),
+    ]
+    .into_iter()
+    .filter(|(_, (registered, settled))| registered != settled)
+    .map(|(field, (registered, settled))| DifferenceDto { field, registered, settled })
+    .collect()
 }

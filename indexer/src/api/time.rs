@@ -2,7 +2,9 @@
 
 use super::error::{ApiError, Code};
 use time::{
-    OffsetDateTime, format_description::StaticFormatDescription, macros::format_description,
+    OffsetDateTime,
+    format_description::{StaticFormatDescription, well_known::Rfc3339},
+    macros::format_description,
 };
 
 const ISO_8601: StaticFormatDescription =
@@ -26,6 +28,13 @@ pub(super) fn of_unix(seconds: u64) -> Result<String, ApiError> {
         .ok_or_else(|| ApiError::new(Code::InternalServerError).detail("time:outOfRange"))
 }
 
+/// The Unix milliseconds of an ISO 8601 time with its offset, from 1970 on; a fraction of a
+/// millisecond is left out.
+pub(super) fn unix_milliseconds(text: &str) -> Option<u64> {
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    u64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok()
+}
+
 fn format(time: OffsetDateTime) -> Option<String> {
     time.format(ISO_8601).ok()
 }
@@ -39,6 +48,17 @@ mod tests {
         assert_eq!(of_unix(1_778_671_800).unwrap(), "2026-05-13T11:30:00.000Z");
         assert_eq!(of_unix(0).unwrap(), "1970-01-01T00:00:00.000Z");
         assert_eq!(now().len(), "2026-05-13T11:30:00.000Z".len());
+    }
+
+    #[test]
+    fn a_time_is_read_with_any_offset_and_no_other_way() {
+        assert_eq!(unix_milliseconds("2026-05-13T11:30:00.123Z"), Some(1_778_671_800_123));
+        assert_eq!(unix_milliseconds("2026-05-13T13:30:00+02:00"), Some(1_778_671_800_000));
+        assert_eq!(unix_milliseconds("1970-01-01T00:00:00Z"), Some(0));
+        for text in ["", "1778671800", "2026-05-13", "2026-05-13T11:30:00", "1969-12-31T23:59:59Z"]
+        {
+            assert_eq!(unix_milliseconds(text), None, "{text}");
+        }
     }
 
     #[test]

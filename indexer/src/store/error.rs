@@ -130,10 +130,16 @@ pub enum StoreError {
     Balance(#[from] BalanceError),
     /// A session whose price the contract would refuse, or the ledger could not hold.
     #[error(
-        "session {session} cannot be paid: its price is nothing or does not fit 63 bits, or the \
-         platform's part is above 2,000 basis points"
+        "session {session} cannot be paid: its price does not fit 63 bits, or the platform's part is \
+         above 2,000 basis points"
     )]
     Unpayable {
+        /// The session.
+        session: Uuid,
+    },
+    /// Nothing can pay a session that goes on.
+    #[error("session {session} has not ended")]
+    NotEnded {
         /// The session.
         session: Uuid,
     },

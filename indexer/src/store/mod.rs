@@ -120,6 +120,18 @@ pub enum Level {
     Finalized,
 }
 
+impl Level {
+    /// Its name, as the chain's nodes have it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Latest => "latest",
+            Self::Safe => "safe",
+            Self::Finalized => "finalized",
+        }
+    }
+}
+
 /// What a wallet is owed, and the block it is true at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wallet {
@@ -315,10 +327,20 @@ pub trait Store: Clone + Send + Sync + 'static {
         uses: &[(Uuid, u64)],
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Enters a session. Entering the same one again is harmless; entering a different one under
-    /// the same UUID is a [`StoreError::Conflict`].
+    /// Enters a session. Entering the same one again is harmless, and so is saying when one ran that
+    /// had not ended before; entering a different one under the same UUID is a
+    /// [`StoreError::Conflict`]. [`StoreError::Unknown`] where a workspace does not exist, and
+    /// [`StoreError::Unpayable`] where the contract would refuse the payment.
     fn register_session(
         &self,
         session: NewSession,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Notes the transaction that is said to pay a session, in place of one that was noted before.
+    /// [`StoreError::Unknown`] where it is not registered, [`StoreError::NotEnded`] where it goes on.
+    fn report_transaction(
+        &self,
+        session: SessionId,
+        tx_hash: B256,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

@@ -1,4 +1,5 @@
-use alloy::primitives::Address;
+use crate::ledger::meter::{self, Reading, Shares};
+use alloy::primitives::{Address, B256};
 use luxxon_bindings::MicroUsdc;
 use std::{fmt, str::FromStr};
 use uuid::Uuid;
@@ -175,7 +176,7 @@ impl ApiKey {
     }
 }
 
-/// An ended session to enter.
+/// A session to enter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewSession {
     /// The session.
@@ -186,10 +187,27 @@ pub struct NewSession {
     pub operator_workspace: Uuid,
     /// Its price in µUSDC per second.
     pub rate_per_second: MicroUsdc,
-    /// The seconds to charge.
-    pub chargeable_seconds: u32,
-    /// The platform's part, in basis points.
+    /// The platform's part, in basis points: 2,000 at most.
     pub platform_fee_bps: u16,
+    /// The most seconds that are charged.
+    pub max_duration_seconds: u32,
+    /// When it ran; `None` while it has not ended.
+    pub reading: Option<Reading>,
+}
+
+impl NewSession {
+    /// The seconds to charge, and how their price is divided; `None` while it has not ended, and
+    /// where the price does not fit 64 bits or the fee is above its ceiling.
+    #[must_use]
+    pub fn price(&self) -> Option<(u32, Shares)> {
+        let seconds = self.reading.as_ref()?.chargeable_seconds(self.max_duration_seconds);
+        Some((seconds, meter::shares(self.rate_per_second, seconds, self.platform_fee_bps)?))
+    }
+
+    /// Whether this is `before`, which had not ended then.
+    pub(super) fn ends(&self, before: &Self) -> bool {
+        before.reading.is_none() && *before == Self { reading: None, ..self.clone() }
+    }
 }
 
 /// A registered session.
@@ -201,4 +219,6 @@ pub struct Session {
     pub consumer_wallet: Address,
     /// The wallet of the workspace that is paid.
     pub operator_wallet: Address,
+    /// The transaction that is said to pay it, the last one that was reported.
+    pub reported_tx: Option<B256>,
 }

@@ -10,10 +10,13 @@ use alloy::{
 use eyre::{Result, WrapErr, eyre};
 use luxxon_bindings::{MicroUsdc, SessionId};
 use luxxon_indexer::{
-    ledger::meter,
+    ledger::meter::Reading,
     store::{NewSession, SqliteStore, Store},
 };
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::VecDeque,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 use uuid::Uuid;
 
 /// The platform's usual fee: 15 %.
@@ -104,13 +107,16 @@ impl Traffic {
 
     /// Registers a session that has just ended, and settles it.
     async fn settle(&self, rate: MicroUsdc, seconds: u32) -> Result<Sent> {
+        let ended_at = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
+        let started_at = ended_at - u64::from(seconds) * 1_000;
         let session = NewSession {
             id: Uuid::new_v4(),
             consumer_workspace: self.consumer_workspace,
             operator_workspace: self.operator_workspace,
             rate_per_second: rate,
-            chargeable_seconds: seconds,
             platform_fee_bps: PLATFORM_FEE_BPS,
+            max_duration_seconds: seconds,
+            reading: Some(Reading { started_at, ended_at, disconnects: Vec::new() }),
         };
         self.store.register_session(session.clone()).await?;
         self.settle_registered(session).await
@@ -119,9 +125,8 @@ impl Traffic {
     /// Settles a registered session. The contract's replay lock makes it harmless to send one
     /// again.
     async fn settle_registered(&self, session: NewSession) -> Result<Sent> {
-        let (rate, seconds) = (session.rate_per_second, session.chargeable_seconds);
-        let shares = meter::shares(rate, seconds, session.platform_fee_bps)
-            .ok_or_else(|| eyre!("a session that costs more than 64 bits hold"))?;
+        let (seconds, shares) =
+            session.price().ok_or_else(|| eyre!("a session that costs more than 64 bits hold"))?;
         let call = self
             .contracts
             .settlement
@@ -129,7 +134,7 @@ impl Traffic {
                 SessionId::of(session.id).0,
                 self.cast.consumer,
                 self.cast.operator,
-                rate.into(),
+                session.rate_per_second.into(),
                 U256::from(seconds),
                 shares.to_amount.into(),
                 shares.fee_amount.into(),
@@ -200,6 +205,7 @@ fn sent(pending: &PendingTransactionBuilder<Ethereum>, session: Option<NewSessio
 #[cfg(test)]
 mod tests {
     use super::*;
+    use luxxon_indexer::ledger::meter;
 
     #[test]
     fn the_pool_is_never_overdrawn_and_every_action_occurs() {

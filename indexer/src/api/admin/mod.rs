@@ -2,6 +2,7 @@
 //! published routes, so that a proxy can leave it out, and off unless there is a token.
 
 mod keys;
+mod settlements;
 mod workspaces;
 
 use super::{
@@ -14,7 +15,7 @@ use axum::{
     Router,
     extract::FromRequestParts,
     http::request::Parts,
-    routing::{get, post},
+    routing::{get, post, put},
 };
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -24,6 +25,8 @@ pub(super) fn routes<S: Store>() -> Router<Api<S>> {
         .route("/workspaces", get(workspaces::list::<S>).post(workspaces::add::<S>))
         .route("/workspaces/{workspace_id}/api-keys", get(keys::list::<S>).post(keys::add::<S>))
         .route("/api-keys/{key_id}/revoke", post(keys::revoke::<S>))
+        .route("/settlements/{session_id}", put(settlements::register::<S>))
+        .route("/settlements/{session_id}/transaction", put(settlements::report::<S>))
 }
 
 /// What whoever administers has to show. Only its SHA-256 is kept, so that comparing it tells

@@ -10,7 +10,7 @@ use crate::{
     },
     testing::CONSUMER,
 };
-use alloy::primitives::Address;
+use alloy::primitives::{Address, B256};
 use luxxon_bindings::{MicroUsdc, SessionId};
 use uuid::Uuid;
 
@@ -172,6 +172,10 @@ impl Store for Failing {
     }
 
     async fn register_session(&self, _: NewSession) -> Result<(), StoreError> {
+        self.fail()
+    }
+
+    async fn report_transaction(&self, _: SessionId, _: B256) -> Result<(), StoreError> {
         self.fail()
     }
 }

@@ -1,7 +1,7 @@
-use super::{ALL_SCOPES, Server, add_key, get};
+use super::{ALL_SCOPES, Server, add_key, administer, get};
 use crate::{
-    ledger::{Change, Settlement},
-    store::{NewSession, Store},
+    ledger::{Change, Settlement, meter::Reading},
+    store::{Heights, NewSession, Store},
     testing::{
         CONSUMER, OPERATOR, STRANGER, block, deposit, event, settle, take, terms, workspace,
     },
@@ -81,6 +81,7 @@ async fn a_paid_registered_session_is_confirmed_with_its_transaction() {
         "payload": payload_as_agreed(&server),
         "txHash": event(101, 0, as_agreed()).tx_hash.to_string(),
         "confirmedAt": "2026-05-13T11:30:02.000Z",
+        "finality": "latest",
     });
     for party in [&server.consumer, &server.operator] {
         assert_eq!(server.get(&path(), party).await.data(), expected);
@@ -97,6 +98,7 @@ async fn a_paid_unregistered_session_is_confirmed_without_payload_for_both_walle
         "state": "CONFIRMED",
         "txHash": event(101, 0, as_agreed()).tx_hash.to_string(),
         "confirmedAt": "2026-05-13T11:30:02.000Z",
+        "finality": "latest",
     });
     for party in [&server.consumer, &server.operator] {
         assert_eq!(server.get(&path(), party).await.data(), expected);
@@ -147,7 +149,164 @@ async fn what_the_chain_paid_is_served_where_it_is_not_what_was_agreed() {
     });
     let data = server.get(&path(), &server.operator).await.data();
     assert_eq!(data["payload"], expected);
+    let difference = |field: &str, registered: &str, settled: &str| json!({ "field": field, "registered": registered, "settled": settled });
+    let alarm = json!([
+        difference("from", &CONSUMER.to_string(), &STRANGER.to_string()),
+        difference("to", &OPERATOR.to_string(), &CONSUMER.to_string()),
+        difference("toAmount", "4250", "10001"),
+        difference("feeAmount", "750", "2"),
+        difference("ratePerSecond", "1000", "3"),
+        difference("chargeableSeconds", "5", "4294967295"),
+    ]);
+    assert_eq!(data["differences"], alarm);
     not_a_side(server.get(&path(), &server.stranger).await);
+}
+
+/// What a backend says of the session of [`terms`].
+fn registration(server: &Server) -> Value {
+    json!({
+        "consumerWorkspaceId": server.consumer.id(),
+        "operatorWorkspaceId": server.operator.id(),
+        "ratePerSecond": "1000",
+        "platformFeeBps": 1500,
+        "maxDurationSeconds": 60,
+        "startedAt": "2026-05-13T11:30:00.000Z",
+        "endedAt": "2026-05-13T11:30:08.500Z",
+        "disconnectWindows": [
+            { "startedAt": "2026-05-13T11:30:02.000Z", "endedAt": "2026-05-13T11:30:03.500Z" },
+            { "startedAt": "2026-05-13T11:30:03.000Z", "endedAt": "2026-05-13T11:30:05.000Z" },
+        ],
+    })
+}
+
+async fn put(server: &Server, path: &str, body: &Value) -> super::Answer {
+    administer(&server.router, "PUT", path, body).await
+}
+
+fn with(base: &Value, field: &str, value: impl Into<Value>) -> Value {
+    let mut changed = base.clone();
+    changed[field] = value.into();
+    changed
+}
+
+#[tokio::test]
+async fn a_session_goes_from_not_ready_to_confirmed_and_back_when_a_reorg_takes_its_payment() {
+    let server = Server::start().await;
+    let ended = registration(&server);
+    let mut goes_on = ended.clone();
+    for field in ["startedAt", "endedAt", "disconnectWindows"] {
+        goes_on.as_object_mut().unwrap().remove(field);
+    }
+    let tx_hash = event(101, 0, as_agreed()).tx_hash.to_string();
+    let report = format!("{}/transaction", path());
+    let reported = json!({ "txHash": tx_hash });
+
+    let data = put(&server, &path(), &goes_on).await.data();
+    assert_eq!(data, json!({ "sessionId": TEXT, "state": "NOT_READY" }));
+    assert_eq!(server.get(&path(), &server.consumer).await.data(), data);
+    let early = put(&server, &report, &reported).await;
+    early.refused(409, "INVALID_STATE", "Invalid state transition", Some("session:notEnded"));
+
+    let pending = put(&server, &path(), &ended).await.data();
+    let payload = payload_as_agreed(&server);
+    let expected = json!({ "sessionId": TEXT, "state": "PENDING", "payload": payload });
+    assert_eq!(pending, expected);
+    assert_eq!(put(&server, &path(), &ended).await.data(), pending, "the same again is harmless");
+
+    let submitted = put(&server, &report, &reported).await.data();
+    assert_eq!(submitted, with(&with(&pending, "state", "SUBMITTED"), "txHash", tx_hash.clone()));
+    assert_eq!(server.get(&path(), &server.operator).await.data(), submitted);
+
+    pay(&server, as_agreed()).await;
+    let confirmed = server.get(&path(), &server.consumer).await.data();
+    assert_eq!((&confirmed["state"], &confirmed["txHash"]), (&json!("CONFIRMED"), &json!(tx_hash)));
+    assert_eq!(confirmed["finality"], "latest");
+    assert_eq!(confirmed.get("differences"), None);
+    server.store.rollback(100).await.unwrap();
+    assert_eq!(server.get(&path(), &server.consumer).await.data(), submitted);
+}
+
+#[tokio::test]
+async fn how_sure_a_payment_is_rises_with_the_chain() {
+    let server = Server::start().await;
+    register(&server).await;
+    pay(&server, as_agreed()).await;
+    for (safe_block, final_block, finality) in
+        [(100, 100, "latest"), (101, 100, "safe"), (101, 101, "finalized")]
+    {
+        server.store.set_heights(Heights { safe_block, final_block }).await.unwrap();
+        let data = server.get(&path(), &server.consumer).await.data();
+        assert_eq!(data["finality"], finality);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_costs_nothing_is_confirmed_at_once() {
+    let server = Server::start().await;
+    let free = with(&registration(&server), "ratePerSecond", "0");
+    let data = put(&server, &path(), &free).await.data();
+    assert_eq!((&data["state"], &data["nothingToSettle"]), (&json!("CONFIRMED"), &json!(true)));
+    assert_eq!(data["payload"]["toAmount"], "0");
+    assert_eq!(data.get("finality"), None);
+}
+
+#[tokio::test]
+async fn a_session_with_other_terms_is_a_conflict() {
+    let server = Server::start().await;
+    let first = registration(&server);
+    let registered = put(&server, &path(), &first).await.data();
+    for (field, value) in [
+        ("ratePerSecond", json!("1001")),
+        ("platformFeeBps", json!(1499)),
+        ("maxDurationSeconds", json!(61)),
+        ("endedAt", json!("2026-05-13T11:30:08.501Z")),
+        ("disconnectWindows", json!([])),
+        ("operatorWorkspaceId", json!(server.stranger.id())),
+    ] {
+        let answer = put(&server, &path(), &with(&first, field, value)).await;
+        let detail = format!("session {TEXT} with other terms");
+        answer.refused(409, "CONFLICT", "Conflict", Some(&detail));
+    }
+    assert_eq!(server.get(&path(), &server.consumer).await.data(), registered);
+}
+
+#[tokio::test]
+async fn what_cannot_be_registered_is_refused_by_the_name_of_its_field() {
+    let server = Server::start().await;
+    let right = registration(&server);
+    for (field, value, detail) in [
+        ("consumerWorkspaceId", json!("x"), "consumerWorkspaceId:malformed"),
+        ("operatorWorkspaceId", json!(7), "operatorWorkspaceId:malformed"),
+        ("ratePerSecond", json!(1000), "ratePerSecond:malformed"),
+        ("ratePerSecond", json!("-1"), "ratePerSecond:malformed"),
+        ("ratePerSecond", json!("1.5"), "ratePerSecond:malformed"),
+        ("ratePerSecond", json!("18446744073709551616"), "ratePerSecond:malformed"),
+        ("ratePerSecond", json!("9223372036854775807"), "session:unpayable"),
+        ("ratePerSecond", json!("9223372036854775808"), "session:unpayable"),
+        ("platformFeeBps", json!(2001), "platformFeeBps:outOfRange"),
+        ("platformFeeBps", json!(-1), "platformFeeBps:malformed"),
+        ("platformFeeBps", json!(1e9), "platformFeeBps:malformed"),
+        ("maxDurationSeconds", json!(4_294_967_296_u64), "maxDurationSeconds:malformed"),
+        ("startedAt", json!("yesterday"), "startedAt:malformed"),
+        ("startedAt", Value::Null, "startedAt:missing"),
+        ("endedAt", json!("2026-13-01T00:00:00Z"), "endedAt:malformed"),
+        ("endedAt", Value::Null, "endedAt:missing"),
+        ("disconnectWindows", json!([{ "startedAt": "x" }]), "disconnectWindows:malformed"),
+        ("disconnectWindows", json!([{}]), "startedAt:missing"),
+        ("tip", json!("1"), "tip:unknown"),
+    ] {
+        put(&server, &path(), &with(&right, field, value)).await.invalid(detail);
+    }
+    let nobody = Uuid::from_u128(5).to_string();
+    let answer = put(&server, &path(), &with(&right, "operatorWorkspaceId", nobody.as_str())).await;
+    let detail = format!("workspace {nobody}");
+    answer.refused(404, "NOT_FOUND", "Resource not found", Some(&detail));
+    put(&server, "/settlements/1", &right).await.invalid("sessionId:malformed");
+    not_found(server.get(&path(), &server.consumer).await);
+
+    let report = format!("{}/transaction", path());
+    put(&server, &report, &json!({ "txHash": "0x12" })).await.invalid("txHash:malformed");
+    not_found(put(&server, &report, &json!({ "txHash": HASH })).await);
 }
 
 #[tokio::test]
@@ -155,7 +314,7 @@ async fn the_parts_of_a_price_are_each_rounded_down() {
     let server = Server::start().await;
     let session = NewSession {
         rate_per_second: MicroUsdc::new(1_111),
-        chargeable_seconds: 3,
+        reading: Some(Reading { started_at: 0, ended_at: 3_000, disconnects: Vec::new() }),
         ..terms(SESSION, &server.consumer.workspace, &server.operator.workspace)
     };
     server.store.register_session(session).await.unwrap();

@@ -20,7 +20,7 @@ use super::{
     SessionRecord, Store, StoreError, Wallet, WalletEvent, Workspace,
 };
 use crate::ledger::{Block, Event, EventId, Position};
-use alloy::primitives::Address;
+use alloy::primitives::{Address, B256};
 pub use find::Misplaced;
 use lock::Lock;
 use luxxon_bindings::{MicroUsdc, SessionId};
@@ -179,6 +179,16 @@ impl Store for SqliteStore {
     async fn register_session(&self, session: NewSession) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         registry::register_session(&mut tx, &session).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn report_transaction(
+        &self,
+        session: SessionId,
+        tx_hash: B256,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        registry::report_transaction(&mut tx, session, tx_hash).await?;
         Ok(tx.commit().await?)
     }
 }

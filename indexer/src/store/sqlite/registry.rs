@@ -1,11 +1,12 @@
 //! What operators entered.
 
-use super::columns::{address, integer, money, number, uuid};
+use super::columns::{address, hash, integer, money, number, uuid};
 use crate::{
-    ledger::meter::{self, Shares},
+    ledger::meter::{self, Reading},
     store::{ApiKey, NewApiKey, NewSession, NewWorkspace, Session, StoreError, Workspace},
 };
-use luxxon_bindings::{MicroUsdc, SessionId};
+use alloy::primitives::B256;
+use luxxon_bindings::SessionId;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
@@ -73,13 +74,7 @@ pub(super) async fn add_api_key(
     tx: &mut SqliteConnection,
     new: &NewApiKey,
 ) -> Result<ApiKey, StoreError> {
-    let known: Option<i64> = sqlx::query_scalar("SELECT 1 FROM workspaces WHERE id = ?")
-        .bind(new.workspace.as_bytes().to_vec())
-        .fetch_optional(&mut *tx)
-        .await?;
-    if known.is_none() {
-        return Err(StoreError::Unknown { what: format!("workspace {}", new.workspace) });
-    }
+    check_workspace(tx, new.workspace).await?;
     let scopes: Vec<&str> = new.scopes.iter().map(|scope| scope.as_str()).collect();
     sqlx::query(
         "INSERT INTO api_keys (id, workspace_id, key_hash, prefix, label, scopes, created_at)
@@ -150,33 +145,71 @@ pub(super) async fn note_uses(
 }
 
 pub(super) async fn register_session(
-    connection: &mut SqliteConnection,
+    tx: &mut SqliteConnection,
     new: &NewSession,
 ) -> Result<(), StoreError> {
-    let id = SessionId::of(new.id);
-    if !is_payable(new) {
+    if !can_be_paid(new) {
         return Err(StoreError::Unpayable { session: new.id });
     }
-    if let Some(known) = session(connection, id).await? {
-        if known.terms == *new {
-            return Ok(());
-        }
-        return Err(StoreError::Conflict { what: format!("session {} with other terms", new.id) });
+    for workspace in [new.consumer_workspace, new.operator_workspace] {
+        check_workspace(tx, workspace).await?;
     }
+    let id = SessionId::of(new.id);
+    match session(tx, id).await?.map(|known| known.terms) {
+        Some(known) if known == *new => return Ok(()),
+        Some(known) if !new.ends(&known) => {
+            let what = format!("session {} with other terms", new.id);
+            return Err(StoreError::Conflict { what });
+        }
+        _ => {}
+    }
+    let reading = new.reading.as_ref();
+    let disconnects = reading.map(|reading| serde_json::to_string(&reading.disconnects));
+    let disconnects = disconnects.transpose().map_err(|error| {
+        StoreError::Damaged(format!("the cuts of session {} cannot be written: {error}", new.id))
+    })?;
+    let moment = |column, of: fn(&Reading) -> u64| {
+        reading.map(|reading| integer(column, of(reading))).transpose()
+    };
     sqlx::query(
         "INSERT INTO sessions (session_id, uuid, consumer_workspace_id, operator_workspace_id,
-            rate_per_second, chargeable_seconds, platform_fee_bps, created_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, unixepoch())",
+            rate_per_second, platform_fee_bps, max_duration_seconds, started_at, ended_at,
+            disconnects, created_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, unixepoch())
+         ON CONFLICT (session_id) DO UPDATE SET started_at = excluded.started_at,
+            ended_at = excluded.ended_at, disconnects = excluded.disconnects",
     )
     .bind(id.0.to_vec())
     .bind(new.id.as_bytes().to_vec())
     .bind(new.consumer_workspace.as_bytes().to_vec())
     .bind(new.operator_workspace.as_bytes().to_vec())
     .bind(integer("rate_per_second", new.rate_per_second.get())?)
-    .bind(i64::from(new.chargeable_seconds))
     .bind(i64::from(new.platform_fee_bps))
-    .execute(connection)
+    .bind(i64::from(new.max_duration_seconds))
+    .bind(moment("started_at", |reading| reading.started_at)?)
+    .bind(moment("ended_at", |reading| reading.ended_at)?)
+    .bind(disconnects)
+    .execute(tx)
     .await?;
+    Ok(())
+}
+
+/// Notes the transaction that is said to pay a session.
+pub(super) async fn report_transaction(
+    tx: &mut SqliteConnection,
+    session_id: SessionId,
+    tx_hash: B256,
+) -> Result<(), StoreError> {
+    let known = session(tx, session_id).await?;
+    let known = known.ok_or_else(|| StoreError::Unknown { what: "such session".to_owned() })?;
+    if known.terms.reading.is_none() {
+        return Err(StoreError::NotEnded { session: known.terms.id });
+    }
+    sqlx::query("UPDATE sessions SET reported_tx = ? WHERE session_id = ?")
+        .bind(tx_hash.to_vec())
+        .bind(session_id.0.to_vec())
+        .execute(tx)
+        .await?;
     Ok(())
 }
 
@@ -194,28 +227,51 @@ pub(super) async fn session(
     .bind(session.0.to_vec())
     .fetch_optional(connection)
     .await?;
-    row.map(|row| {
-        Ok(Session {
-            terms: NewSession {
-                id: uuid(&row, "uuid")?,
-                consumer_workspace: uuid(&row, "consumer_workspace_id")?,
-                operator_workspace: uuid(&row, "operator_workspace_id")?,
-                rate_per_second: money(&row, "rate_per_second")?,
-                chargeable_seconds: number(&row, "chargeable_seconds")?,
-                platform_fee_bps: number(&row, "platform_fee_bps")?,
-            },
-            consumer_wallet: address(&row, "consumer_wallet")?,
-            operator_wallet: address(&row, "operator_wallet")?,
-        })
-    })
-    .transpose()
+    row.as_ref().map(session_of).transpose()
 }
 
-/// Whether the contract would take the payment, and the ledger could book it.
-fn is_payable(new: &NewSession) -> bool {
-    meter::shares(new.rate_per_second, new.chargeable_seconds, new.platform_fee_bps)
-        .and_then(Shares::gross)
-        .is_some_and(|gross| gross > MicroUsdc::ZERO && integer("amount", gross.get()).is_ok())
+fn session_of(row: &SqliteRow) -> Result<Session, StoreError> {
+    let reported: Option<&[u8]> = row.try_get("reported_tx")?;
+    Ok(Session {
+        terms: NewSession {
+            id: uuid(row, "uuid")?,
+            consumer_workspace: uuid(row, "consumer_workspace_id")?,
+            operator_workspace: uuid(row, "operator_workspace_id")?,
+            rate_per_second: money(row, "rate_per_second")?,
+            platform_fee_bps: number(row, "platform_fee_bps")?,
+            max_duration_seconds: number(row, "max_duration_seconds")?,
+            reading: reading_of(row)?,
+        },
+        consumer_wallet: address(row, "consumer_wallet")?,
+        operator_wallet: address(row, "operator_wallet")?,
+        reported_tx: reported.map(|_| hash(row, "reported_tx")).transpose()?,
+    })
+}
+
+fn reading_of(row: &SqliteRow) -> Result<Option<Reading>, StoreError> {
+    let Some(disconnects) = row.try_get::<Option<&str>, _>("disconnects")? else { return Ok(None) };
+    let disconnects = serde_json::from_str(disconnects)
+        .map_err(|error| StoreError::Damaged(format!("disconnects: {error}")))?;
+    let (started_at, ended_at) = (number(row, "started_at")?, number(row, "ended_at")?);
+    Ok(Some(Reading { started_at, ended_at, disconnects }))
+}
+
+/// Whether the contract would take the payment, once there is one, and the ledger could book it.
+/// One of nothing needs none.
+fn can_be_paid(new: &NewSession) -> bool {
+    if new.reading.is_none() {
+        return new.platform_fee_bps <= meter::MAX_FEE_BPS;
+    }
+    let gross = new.price().and_then(|(_, shares)| shares.gross());
+    gross.is_some_and(|gross| integer("amount", gross.get()).is_ok())
+}
+
+async fn check_workspace(tx: &mut SqliteConnection, id: Uuid) -> Result<(), StoreError> {
+    let known: Option<i64> = sqlx::query_scalar("SELECT 1 FROM workspaces WHERE id = ?")
+        .bind(id.as_bytes().to_vec())
+        .fetch_optional(tx)
+        .await?;
+    known.map(|_| ()).ok_or_else(|| StoreError::Unknown { what: format!("workspace {id}") })
 }
 
 fn taken(error: sqlx::Error, what: impl FnOnce() -> String) -> StoreError {

@@ -1,7 +1,9 @@
 use crate::{
+    ledger::meter::{Disconnect, Reading},
     store::{ApiKey, NewApiKey, NewSession, NewWorkspace, Scope, Session, Store, StoreError},
     testing::{CONSUMER, OPERATOR, block, deposit, new_store, settle, take, terms, workspace},
 };
+use alloy::primitives::B256;
 use luxxon_bindings::{MicroUsdc, SessionId};
 use uuid::Uuid;
 
@@ -94,7 +96,8 @@ async fn a_session_is_registered_once_however_often_it_is_said() {
     for _ in 0..3 {
         store.register_session(terms.clone()).await.unwrap();
     }
-    let registered = Session { terms, consumer_wallet: CONSUMER, operator_wallet: OPERATOR };
+    let registered =
+        Session { terms, consumer_wallet: CONSUMER, operator_wallet: OPERATOR, reported_tx: None };
     let record = store.session(SessionId::of(SESSION)).await.unwrap();
     assert_eq!((record.registered, record.settled), (Some(registered), None));
     let unknown = store.session(SessionId::of(Uuid::from_u128(2))).await.unwrap();
@@ -112,7 +115,9 @@ async fn a_session_with_any_other_term_is_a_conflict_and_changes_nothing() {
         NewSession { consumer_workspace: operator.id, ..terms.clone() },
         NewSession { operator_workspace: consumer.id, ..terms.clone() },
         NewSession { rate_per_second: MicroUsdc::new(1_001), ..terms.clone() },
-        NewSession { chargeable_seconds: 6, ..terms.clone() },
+        NewSession { reading: Some(ran_for(6)), ..terms.clone() },
+        NewSession { reading: None, ..terms.clone() },
+        NewSession { max_duration_seconds: 61, ..terms.clone() },
         NewSession { platform_fee_bps: 1_499, ..terms.clone() },
     ];
     for other in others {
@@ -124,6 +129,58 @@ async fn a_session_with_any_other_term_is_a_conflict_and_changes_nothing() {
     assert_eq!(record.registered.unwrap().terms, terms);
 }
 
+/// A session that ran for so many seconds.
+fn ran_for(seconds: u64) -> Reading {
+    Reading { started_at: 0, ended_at: seconds * 1_000, disconnects: Vec::new() }
+}
+
+#[tokio::test]
+async fn a_session_that_goes_on_is_told_once_when_it_ran() {
+    let (_directory, store) = new_store().await;
+    let consumer = workspace(&store, "consumer", CONSUMER).await;
+    let operator = workspace(&store, "operator", OPERATOR).await;
+    let cut = Disconnect { from: 1_000, to: None };
+    let cuts = Some(Reading { disconnects: vec![cut; 2], ..ran_for(5) });
+    let ended = NewSession { reading: cuts, ..terms(SESSION, &consumer, &operator) };
+    let goes_on = NewSession { reading: None, ..ended.clone() };
+    let session = SessionId::of(SESSION);
+    let terms = async || store.session(session).await.unwrap().registered.unwrap().terms;
+
+    store.register_session(goes_on.clone()).await.unwrap();
+    let error = store.report_transaction(session, B256::ZERO).await.unwrap_err();
+    assert!(matches!(error, StoreError::NotEnded { session: SESSION }), "{error}");
+    let other_rate = NewSession { rate_per_second: MicroUsdc::new(9), ..ended.clone() };
+    assert!(is_conflict(&store.register_session(other_rate).await.unwrap_err()));
+    assert_eq!(terms().await, goes_on);
+
+    store.register_session(ended.clone()).await.unwrap();
+    assert_eq!(terms().await, ended);
+    let longer = NewSession { reading: Some(ran_for(6)), ..ended.clone() };
+    assert!(is_conflict(&store.register_session(longer).await.unwrap_err()));
+    assert!(is_conflict(&store.register_session(goes_on).await.unwrap_err()));
+    assert_eq!(terms().await, ended);
+}
+
+#[tokio::test]
+async fn the_last_transaction_that_was_reported_counts() {
+    let (_directory, store) = new_store().await;
+    let consumer = workspace(&store, "consumer", CONSUMER).await;
+    let session = SessionId::of(SESSION);
+    let error = store.report_transaction(session, B256::ZERO).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unknown { .. }), "{error}");
+    store.register_session(terms(SESSION, &consumer, &consumer)).await.unwrap();
+    for byte in [1, 2, 2] {
+        let tx_hash = B256::repeat_byte(byte);
+        store.report_transaction(session, tx_hash).await.unwrap();
+        let registered = store.session(session).await.unwrap().registered.unwrap();
+        assert_eq!(registered.reported_tx, Some(tx_hash));
+    }
+    // What was registered stays as it is.
+    store.register_session(terms(SESSION, &consumer, &consumer)).await.unwrap();
+    let registered = store.session(session).await.unwrap().registered.unwrap();
+    assert_eq!(registered.reported_tx, Some(B256::repeat_byte(2)));
+}
+
 #[tokio::test]
 async fn a_session_the_contract_could_not_pay_is_refused() {
     let (_directory, store) = new_store().await;
@@ -133,10 +190,10 @@ async fn a_session_the_contract_could_not_pay_is_refused() {
     let rate_per_second = MicroUsdc::new(u64::MAX / 4);
     let unpayable = [
         NewSession { platform_fee_bps: 2_001, ..terms.clone() },
-        NewSession { rate_per_second, chargeable_seconds: 5, ..terms.clone() },
+        NewSession { platform_fee_bps: 2_001, reading: None, ..terms.clone() },
+        NewSession { rate_per_second, reading: Some(ran_for(5)), ..terms.clone() },
         // Fits the contract's 64 bits, but not the ledger's 63.
-        NewSession { rate_per_second, chargeable_seconds: 3, ..terms.clone() },
-        NewSession { chargeable_seconds: 0, ..terms.clone() },
+        NewSession { rate_per_second, reading: Some(ran_for(3)), ..terms.clone() },
     ];
     for session in unpayable {
         let error = store.register_session(session).await.unwrap_err();
@@ -144,7 +201,7 @@ async fn a_session_the_contract_could_not_pay_is_refused() {
     }
     let too_large = NewSession {
         rate_per_second: MicroUsdc::new(1 << 63),
-        chargeable_seconds: 1,
+        reading: Some(ran_for(0)),
         ..terms.clone()
     };
     let error = store.register_session(too_large).await.unwrap_err();
@@ -161,7 +218,8 @@ async fn a_session_of_a_workspace_that_does_not_exist_is_refused() {
         operator_workspace: Uuid::from_u128(5),
         ..terms(SESSION, &consumer, &consumer)
     };
-    assert!(store.register_session(nowhere).await.is_err());
+    let error = store.register_session(nowhere).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unknown { .. }), "{error}");
     let record = store.session(SessionId::of(SESSION)).await.unwrap();
     assert_eq!(record.registered, None);
 }

@@ -81,8 +81,9 @@ async fn enter(ledger: &Ledger, store: &SqliteStore) -> Result<()> {
         consumer_workspace: ids[0],
         operator_workspace: ids[1],
         rate_per_second: luxxon_bindings::MicroUsdc::new(1_000),
-        chargeable_seconds: 5,
         platform_fee_bps: 100,
+        max_duration_seconds: 5,
+        reading: None,
     };
     Ok(store.register_session(session).await?)
 }
