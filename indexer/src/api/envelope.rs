@@ -1,4 +1,5 @@
-use super::{error::ApiError, time};
+use super::{consistency::SyncedTo, error::ApiError, time};
+use crate::ledger::Block;
 use alloy::primitives::Address;
 use axum::{
     Json,
@@ -23,6 +24,19 @@ struct Envelope<T> {
 impl<T: Serialize> IntoResponse for Success<T> {
     fn into_response(self) -> Response {
         answer(StatusCode::OK, self.0)
+    }
+}
+
+/// The same, true at a block: the answer's sync token names it.
+#[derive(Debug)]
+pub(super) struct TrueAt<T>(pub(super) Block, pub(super) T);
+
+impl<T: Serialize> IntoResponse for TrueAt<T> {
+    fn into_response(self) -> Response {
+        let Self(block, data) = self;
+        let mut response = answer(StatusCode::OK, data);
+        response.extensions_mut().insert(SyncedTo(block));
+        response
     }
 }
 

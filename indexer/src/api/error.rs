@@ -2,7 +2,10 @@ use super::time;
 use crate::store::StoreError;
 use axum::{
     Json,
-    http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE},
+    http::{
+        HeaderValue, StatusCode,
+        header::{RETRY_AFTER, WWW_AUTHENTICATE},
+    },
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -29,6 +32,8 @@ pub enum Code {
     Conflict,
     /// 409: not in this state.
     InvalidState,
+    /// 503: what was asked for is not here yet.
+    Unavailable,
     /// 503: the database did not answer.
     DatabaseError,
     /// 500: a bug.
@@ -69,10 +74,17 @@ impl Code {
             Self::SessionNotFound => {
                 (StatusCode::NOT_FOUND, "SESSION_NOT_FOUND", "Session not found")
             }
-            Self::InvalidState => {
-                (StatusCode::CONFLICT, "INVALID_STATE", "Invalid state transition")
+            Self::InvalidState => (
+                StatusCode::CONFLICT,
+                "INVALID_STATE",
+                "Operation not allowed in the current state",
+            ),
+            Self::Conflict => {
+                (StatusCode::CONFLICT, "CONFLICT", "Conflicts with an existing resource")
             }
-            Self::Conflict => (StatusCode::CONFLICT, "CONFLICT", "Conflict"),
+            Self::Unavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", "Service temporarily unavailable")
+            }
             Self::DatabaseError => {
                 (StatusCode::SERVICE_UNAVAILABLE, "DATABASE_ERROR", "Database unavailable")
             }
@@ -89,13 +101,15 @@ pub struct ApiError {
     code: Code,
     message: Cow<'static, str>,
     detail: Option<Cow<'static, str>>,
+    /// Seconds after which it may be tried again.
+    retry_after: Option<u32>,
 }
 
 impl ApiError {
     /// The code with its usual message.
     #[must_use]
     pub fn new(code: Code) -> Self {
-        Self { code, message: code.parts().2.into(), detail: None }
+        Self { code, message: code.parts().2.into(), detail: None, retry_after: None }
     }
 
     /// With a label that says where it failed: `<field or resource>:<what>`. Safe to show to
@@ -103,6 +117,12 @@ impl ApiError {
     #[must_use]
     pub fn detail(self, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { detail: Some(detail.into()), ..self }
+    }
+
+    /// To be tried again after so many seconds.
+    #[must_use]
+    pub fn retry_after(self, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..self }
     }
 
     /// With another message.
@@ -157,6 +177,9 @@ impl IntoResponse for ApiError {
         if status == StatusCode::UNAUTHORIZED {
             // RFC 9110, 11.6.1: a 401 names the scheme that would do.
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -26,6 +26,12 @@ pub(super) fn uuid(text: &str) -> Option<Uuid> {
     (text.len() == HYPHENATED_LEN).then(|| Uuid::try_parse(text).ok()).flatten()
 }
 
+/// A block's number, in digits alone.
+pub(super) fn block(text: &str, detail: &'static str) -> Result<u64, ApiError> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten().ok_or_else(|| invalid(detail))
+}
+
 /// The id of an event, after which a page begins.
 pub(super) fn cursor(text: &str) -> Result<EventId, ApiError> {
     uuid(text).and_then(EventId::from_uuid).ok_or_else(|| invalid("cursor:malformed"))

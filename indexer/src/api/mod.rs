@@ -3,6 +3,7 @@
 mod admin;
 mod auth;
 mod config;
+mod consistency;
 mod envelope;
 mod error;
 mod input;
@@ -23,7 +24,7 @@ pub use last_uses::LastUses;
 pub use operations::operations;
 
 use crate::store::Store;
-use axum::{Router, routing::get};
+use axum::{Router, middleware, routing::get};
 use std::{any::Any, sync::Arc};
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -66,6 +67,9 @@ pub fn router<S: Store>(store: S, options: Options) -> Router {
         .route("/wallet", get(wallet::wallet::<S>))
         .route("/wallet/events", get(wallet::events::<S>))
         .route("/settlements/{session_id}", get(settlements::settlement::<S>))
+        .fallback(unknown_route)
+        .method_not_allowed_fallback(unknown_route)
+        .layer(middleware::from_fn_with_state(api.clone(), consistency::keep::<S>))
         .with_state(api.clone());
     let mut routes = Router::new().nest("/api/v1", v1);
     if administered {

@@ -1,7 +1,7 @@
 use super::{
     Api,
     auth::Caller,
-    envelope::{Answer, Success, eip55},
+    envelope::{TrueAt, eip55},
     error::{ApiError, Code},
     input::path_uuid,
     time,
@@ -86,7 +86,7 @@ pub(super) async fn settlement<S: Store>(
     State(api): State<Api<S>>,
     caller: Caller,
     path: Result<Path<String>, PathRejection>,
-) -> Answer<SettlementDto> {
+) -> Result<TrueAt<SettlementDto>, ApiError> {
     caller.needs(Scope::SessionsRead)?;
     let uuid = path_uuid(path, "sessionId:malformed")?;
     let record = api.store.session(SessionId::of(uuid)).await?;
@@ -97,7 +97,7 @@ pub(super) async fn settlement<S: Store>(
     if !is_side(&caller, record.registered.as_ref(), settled.as_ref()) {
         return Err(ApiError::new(Code::NotAuthorized).detail("session:viewDenied"));
     }
-    Ok(Success(view(uuid, &record)?))
+    Ok(TrueAt(record.cursor.block, view(uuid, &record)?))
 }
 
 /// A session's payment as the platform shows it.

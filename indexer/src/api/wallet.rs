@@ -1,7 +1,8 @@
 use super::{
     Api,
     auth::Caller,
-    envelope::{Answer, Success, eip55},
+    consistency::wait_for,
+    envelope::{TrueAt, eip55},
     error::{ApiError, Code},
     input::{self, invalid},
     time,
@@ -23,6 +24,7 @@ const DEFAULT_LIMIT: u32 = 50;
 #[serde(rename_all = "camelCase")]
 pub(super) struct WalletQuery {
     workspace_id: Option<String>,
+    wait_for_block: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -64,33 +66,41 @@ pub(super) async fn wallet<S: Store>(
     State(api): State<Api<S>>,
     caller: Caller,
     query: Result<Query<WalletQuery>, QueryRejection>,
-) -> Answer<WalletDto> {
+) -> Result<TrueAt<WalletDto>, ApiError> {
     caller.needs(Scope::WalletRead)?;
     let Query(query) = query.map_err(|_| invalid("query:malformed"))?;
     check_workspace(&caller, query.workspace_id.as_deref())?;
+    let awaited = query.wait_for_block.as_deref();
+    let awaited = awaited.map(|text| input::block(text, "waitForBlock:malformed")).transpose()?;
+    if let Some(number) = awaited {
+        wait_for(&api, number).await?;
+    }
     let wallet = api.store.wallet(caller.wallet()).await?;
-    Ok(Success(WalletDto {
-        workspace_id: caller.workspace(),
-        wallet_address: caller.wallet(),
-        tracked_balance: wallet.balance,
-        last_sync_block: wallet.at.number.to_string(),
-        updated_at: time::of_unix(wallet.at.timestamp)?,
-    }))
+    Ok(TrueAt(
+        wallet.at,
+        WalletDto {
+            workspace_id: caller.workspace(),
+            wallet_address: caller.wallet(),
+            tracked_balance: wallet.balance,
+            last_sync_block: wallet.at.number.to_string(),
+            updated_at: time::of_unix(wallet.at.timestamp)?,
+        },
+    ))
 }
 
 pub(super) async fn events<S: Store>(
     State(api): State<Api<S>>,
     caller: Caller,
     query: Result<Query<EventsQuery>, QueryRejection>,
-) -> Answer<Vec<EventDto>> {
+) -> Result<TrueAt<Vec<EventDto>>, ApiError> {
     caller.needs(Scope::WalletRead)?;
     let Query(query) = query.map_err(|_| invalid("query:malformed"))?;
     check_workspace(&caller, query.workspace_id.as_deref())?;
     let before = query.cursor.as_deref().map(input::cursor).transpose()?;
     let limit = query.limit.as_deref().map_or(Ok(DEFAULT_LIMIT), input::limit)?;
-    let events = api.store.wallet_events(caller.wallet(), before, limit).await?;
-    let events = events.iter().map(|event| event_dto(caller.workspace(), event));
-    Ok(Success(events.collect::<Result<_, _>>()?))
+    let page = api.store.wallet_events(caller.wallet(), before, limit).await?;
+    let events = page.events.iter().map(|event| event_dto(caller.workspace(), event));
+    Ok(TrueAt(page.at, events.collect::<Result<_, _>>()?))
 }
 
 fn event_dto(workspace_id: Uuid, entry: &WalletEvent) -> Result<EventDto, ApiError> {

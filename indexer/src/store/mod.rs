@@ -15,6 +15,7 @@ use crate::ledger::{Block, Deployment, Event, EventId, Position, Side};
 use alloy::primitives::{Address, B256};
 use luxxon_bindings::{MicroUsdc, SessionId};
 use std::future::Future;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 /// What one database follows, for ever. A daemon that is told otherwise is refused.
@@ -167,6 +168,15 @@ pub struct WalletEvent {
     pub session: Option<Uuid>,
 }
 
+/// Some events of a wallet, newest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WalletPage {
+    /// The events.
+    pub events: Vec<WalletEvent>,
+    /// The block that they are true at: the cursor's.
+    pub at: Block,
+}
+
 /// What is known of a session's payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionRecord {
@@ -193,6 +203,9 @@ impl SessionRecord {
 pub trait Store: Clone + Send + Sync + 'static {
     /// How far the ledger has come.
     fn cursor(&self) -> impl Future<Output = Result<Cursor, StoreError>> + Send;
+
+    /// Something that changes whenever this process has moved the cursor.
+    fn moved(&self) -> watch::Receiver<()>;
 
     /// The kept block of that height, if it is kept.
     fn block(&self, number: u64) -> impl Future<Output = Result<Option<Block>, StoreError>> + Send;
@@ -278,7 +291,7 @@ pub trait Store: Clone + Send + Sync + 'static {
         account: Address,
         before: Option<EventId>,
         limit: u32,
-    ) -> impl Future<Output = Result<Vec<WalletEvent>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<WalletPage, StoreError>> + Send;
 
     /// What is known of a session's payment.
     fn session(

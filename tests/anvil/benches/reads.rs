@@ -129,7 +129,7 @@ impl Database {
 
     async fn page(&self, wallet: Address, deep: bool) -> Result<()> {
         let before = deep.then(|| self.synthetic.middle());
-        let page = self.store.wallet_events(wallet, before, PAGE).await?;
+        let page = self.store.wallet_events(wallet, before, PAGE).await?.events;
         ensure!(page.len() == PAGE as usize, "a page of {} events", page.len());
         Ok(())
     }

@@ -29,7 +29,7 @@ async fn a_workspace_that_was_entered_is_listed_and_its_slug_is_taken() {
 
     let again = administer(&server.router, "POST", "/workspaces", &harbour()).await;
     let detail = Some("the workspace slug harbour");
-    again.refused(409, "CONFLICT", "Conflict", detail);
+    again.refused(409, "CONFLICT", "Conflicts with an existing resource", detail);
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn a_key_is_brought_in_by_its_hash() {
 
     let again = administer(&server.router, "POST", &path, &new).await;
     let detail = Some("the API key lxxn_test_8c3a5b6f_…");
-    again.refused(409, "CONFLICT", "Conflict", detail);
+    again.refused(409, "CONFLICT", "Conflicts with an existing resource", detail);
 }
 
 #[tokio::test]

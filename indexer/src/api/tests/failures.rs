@@ -6,12 +6,13 @@ use crate::{
     ledger::{Block, Event, EventId, Position},
     store::{
         AccountBalances, ApiKey, Batch, Cursor, Heights, Level, NewApiKey, NewSession,
-        NewWorkspace, SessionRecord, Store, StoreError, Wallet, WalletEvent, Workspace,
+        NewWorkspace, SessionRecord, Store, StoreError, Wallet, WalletPage, Workspace,
     },
     testing::CONSUMER,
 };
 use alloy::primitives::{Address, B256};
 use luxxon_bindings::{MicroUsdc, SessionId};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 const GUARDED: [&str; 3] =
@@ -63,6 +64,10 @@ impl Failing {
 impl Store for Failing {
     async fn cursor(&self) -> Result<Cursor, StoreError> {
         self.fail()
+    }
+
+    fn moved(&self) -> watch::Receiver<()> {
+        watch::Sender::default().subscribe()
     }
 
     async fn block(&self, _: u64) -> Result<Option<Block>, StoreError> {
@@ -123,7 +128,7 @@ impl Store for Failing {
         _: Address,
         _: Option<EventId>,
         _: u32,
-    ) -> Result<Vec<WalletEvent>, StoreError> {
+    ) -> Result<WalletPage, StoreError> {
         self.fail()
     }
 

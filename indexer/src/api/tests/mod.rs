@@ -2,6 +2,7 @@
 
 mod admin;
 mod auth;
+mod consistency;
 mod events;
 mod failures;
 mod public;

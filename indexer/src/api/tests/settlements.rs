@@ -205,7 +205,12 @@ async fn a_session_goes_from_not_ready_to_confirmed_and_back_when_a_reorg_takes_
     assert_eq!(data, json!({ "sessionId": TEXT, "state": "NOT_READY" }));
     assert_eq!(server.get(&path(), &server.consumer).await.data(), data);
     let early = put(&server, &report, &reported).await;
-    early.refused(409, "INVALID_STATE", "Invalid state transition", Some("session:notEnded"));
+    early.refused(
+        409,
+        "INVALID_STATE",
+        "Operation not allowed in the current state",
+        Some("session:notEnded"),
+    );
 
     let pending = put(&server, &path(), &ended).await.data();
     let payload = payload_as_agreed(&server);
@@ -265,7 +270,7 @@ async fn a_session_with_other_terms_is_a_conflict() {
     ] {
         let answer = put(&server, &path(), &with(&first, field, value)).await;
         let detail = format!("session {TEXT} with other terms");
-        answer.refused(409, "CONFLICT", "Conflict", Some(&detail));
+        answer.refused(409, "CONFLICT", "Conflicts with an existing resource", Some(&detail));
     }
     assert_eq!(server.get(&path(), &server.consumer).await.data(), registered);
 }

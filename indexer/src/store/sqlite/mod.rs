@@ -17,7 +17,7 @@ mod tests;
 
 use super::{
     AccountBalances, ApiKey, Batch, Cursor, Heights, Level, NewApiKey, NewSession, NewWorkspace,
-    SessionRecord, Store, StoreError, Wallet, WalletEvent, Workspace,
+    SessionRecord, Store, StoreError, Wallet, WalletPage, Workspace,
 };
 use crate::ledger::{Block, Event, EventId, Position};
 use alloy::primitives::{Address, B256};
@@ -27,6 +27,7 @@ use luxxon_bindings::{MicroUsdc, SessionId};
 pub use maintenance::{Contradiction, Rebuilt};
 use sqlx::SqlitePool;
 use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 /// The store in one SQLite file. Clones share its connections.
@@ -39,11 +40,17 @@ pub struct SqliteStore {
     readers: SqlitePool,
     /// Where this process is the one that moves the ledger.
     lock: Arc<Mutex<Option<Lock>>>,
+    /// Tells whoever waits that the cursor has moved.
+    moved: watch::Sender<()>,
 }
 
 impl Store for SqliteStore {
     async fn cursor(&self) -> Result<Cursor, StoreError> {
         reads::cursor(&mut *self.readers.acquire().await?).await
+    }
+
+    fn moved(&self) -> watch::Receiver<()> {
+        self.moved.subscribe()
     }
 
     async fn block(&self, number: u64) -> Result<Option<Block>, StoreError> {
@@ -54,19 +61,23 @@ impl Store for SqliteStore {
         let mut tx = self.write().await?;
         let cursor = ledger::commit(&mut tx, after, &batch).await?;
         tx.commit().await?;
+        self.moved.send_replace(());
         Ok(cursor)
     }
 
     async fn set_heights(&self, heights: Heights) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         ledger::set_heights(&mut tx, heights).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        self.moved.send_replace(());
+        Ok(())
     }
 
     async fn rollback(&self, to: u64) -> Result<u64, StoreError> {
         let mut tx = self.write().await?;
         let events = ledger::rollback(&mut tx, to).await?;
         tx.commit().await?;
+        self.moved.send_replace(());
         Ok(events)
     }
 
@@ -127,8 +138,12 @@ impl Store for SqliteStore {
         account: Address,
         before: Option<EventId>,
         limit: u32,
-    ) -> Result<Vec<WalletEvent>, StoreError> {
-        reads::wallet_events(&mut *self.readers.acquire().await?, account, before, limit).await
+    ) -> Result<WalletPage, StoreError> {
+        let mut tx = self.readers.begin().await?;
+        Ok(WalletPage {
+            events: reads::wallet_events(&mut tx, account, before, limit).await?,
+            at: reads::cursor(&mut tx).await?.block,
+        })
     }
 
     async fn session(&self, session: SessionId) -> Result<SessionRecord, StoreError> {

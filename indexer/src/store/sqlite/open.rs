@@ -15,6 +15,7 @@ use std::{
     sync::{Arc, LazyLock, Mutex, PoisonError},
     time::Duration,
 };
+use tokio::sync::watch;
 
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
     let migration = |version, name: &'static str, sql: &'static str| {
@@ -157,7 +158,8 @@ impl SqliteStore {
             .acquire_timeout(READER_TIMEOUT)
             .connect_with(read_only(path))
             .await?;
-        Ok(Self { writer, readers, lock: Arc::new(Mutex::new(lock)) })
+        let (lock, moved) = (Arc::new(Mutex::new(lock)), watch::Sender::default());
+        Ok(Self { writer, readers, lock, moved })
     }
 }
 

@@ -1,0 +1,139 @@
+//! Reading one's writes: a client that passes back the sync token of an answer never sees an older
+//! state, whichever replica it asks.
+
+use super::{
+    Api,
+    error::{ApiError, Code},
+    input::invalid,
+};
+use crate::{ledger::Block, store::Store};
+use alloy::{hex, primitives::B256};
+use axum::{
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// The header that carries the token, both ways.
+pub(super) const SYNC_TOKEN: HeaderName = HeaderName::from_static("x-lx-sync-token");
+
+/// How long a request waits for its block.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// The block that an answer is true at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SyncedTo(pub(super) Block);
+
+/// What a client saw. It is opaque to clients: 48 bytes in hexadecimal digits, the chain's id, the
+/// block's number and its hash. A reorg may replace the block; then the number counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct SyncToken {
+    chain_id: u64,
+    number: u64,
+    hash: B256,
+}
+
+impl SyncToken {
+    fn to_header(self) -> HeaderValue {
+        let (chain, number) = (self.chain_id.to_be_bytes(), self.number.to_be_bytes());
+        let text = hex::encode([&chain[..], &number[..], self.hash.as_slice()].concat());
+        HeaderValue::from_maybe_shared(text).expect("hexadecimal digits")
+    }
+
+    fn parse(text: &[u8]) -> Option<Self> {
+        let mut bytes = [0; 48];
+        hex::decode_to_slice(text, &mut bytes).ok()?;
+        let number = |at: usize| bytes[at..at + 8].try_into().map(u64::from_be_bytes);
+        Some(Self {
+            chain_id: number(0).ok()?,
+            number: number(8).ok()?,
+            hash: B256::from_slice(&bytes[16..]),
+        })
+    }
+}
+
+/// Answers no request that carries a token before its block is in, and gives every answer one.
+pub(super) async fn keep<S: Store>(
+    State(api): State<Api<S>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match seen(&api, &request) {
+        Ok(None) => with_token(&api, next.run(request).await).await.0,
+        Ok(Some(number)) => match wait_for(&api, number).await {
+            Ok(()) => {
+                let (response, at) = with_token(&api, next.run(request).await).await;
+                match at {
+                    // A reorg came in between.
+                    Some(at) if at < number => behind(at).into_response(),
+                    _ => response,
+                }
+            }
+            Err(refused) => with_token(&api, refused.into_response()).await.0,
+        },
+        Err(refused) => with_token(&api, refused.into_response()).await.0,
+    }
+}
+
+/// The block that the client has seen, where it says so.
+fn seen<S>(api: &Api<S>, request: &Request) -> Result<Option<u64>, ApiError> {
+    let Some(text) = request.headers().get(SYNC_TOKEN) else { return Ok(None) };
+    let token = SyncToken::parse(text.as_bytes()).ok_or_else(|| invalid("syncToken:malformed"))?;
+    if token.chain_id != api.config.chain_id {
+        return Err(invalid("syncToken:otherChain"));
+    }
+    Ok(Some(token.number))
+}
+
+/// Waits until block `number` is in.
+pub(super) async fn wait_for<S: Store>(api: &Api<S>, number: u64) -> Result<(), ApiError> {
+    let (mut moved, deadline) = (api.store.moved(), Instant::now() + LONGEST_WAIT);
+    loop {
+        let at = api.store.cursor().await?.block.number;
+        if at >= number {
+            return Ok(());
+        }
+        let Ok(Ok(())) = timeout_at(deadline, moved.changed()).await else {
+            return Err(behind(at));
+        };
+    }
+}
+
+/// This replica stands at block `at`.
+fn behind(at: u64) -> ApiError {
+    let detail = format!("consistency:behind:{at}");
+    ApiError::new(Code::Unavailable).detail(detail).retry_after(1)
+}
+
+/// The answer with a token: of the block it is true at or, where it is about no block, of the last
+/// one. Returns that block's number; none where the store does not answer.
+async fn with_token<S: Store>(api: &Api<S>, mut response: Response) -> (Response, Option<u64>) {
+    let block = match response.extensions().get::<SyncedTo>() {
+        Some(SyncedTo(block)) => Some(*block),
+        None => api.store.cursor().await.ok().map(|cursor| cursor.block),
+    };
+    if let Some(Block { number, hash, .. }) = block {
+        let token = SyncToken { chain_id: api.config.chain_id, number, hash };
+        response.headers_mut().insert(SYNC_TOKEN, token.to_header());
+    }
+    (response, block.map(|block| block.number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_what_it_was_and_nothing_else_is_one() {
+        let token = SyncToken { chain_id: 8453, number: u64::MAX, hash: B256::repeat_byte(7) };
+        let text = token.to_header();
+        assert_eq!(SyncToken::parse(text.as_bytes()), Some(token));
+        let text = text.to_str().unwrap();
+        for other in ["", &text[1..], &text[2..], &format!("{text}00"), &text.replace('7', "g")] {
+            assert_eq!(SyncToken::parse(other.as_bytes()), None, "{other}");
+        }
+    }
+}

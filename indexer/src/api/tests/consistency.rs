@@ -1,0 +1,143 @@
+//! Reading one's writes.
+
+use super::{Answer, Server, ask, get_without_key, options};
+use crate::{
+    api::{Options, PublicConfig, router},
+    store::Store,
+    testing::{CONSUMER, block, deposit, forked, take},
+};
+use axum::{
+    body::Body,
+    http::{Request, header::AUTHORIZATION},
+};
+use std::time::Duration;
+use tokio::time::sleep;
+
+const TOKEN: &str = "x-lx-sync-token";
+
+fn token_of(answer: &Answer) -> String {
+    answer.headers[TOKEN].to_str().unwrap().to_owned()
+}
+
+async fn get_with(server: &Server, path: &str, token: &str) -> Answer {
+    let request = Request::get(format!("/api/v1{path}"))
+        .header(AUTHORIZATION, format!("Bearer {}", server.consumer.key))
+        .header(TOKEN, token);
+    ask(&server.router, request.body(Body::empty()).unwrap()).await
+}
+
+/// A token of another replica, which is at `number`.
+async fn token_at(number: u64) -> String {
+    let server = Server::start().await;
+    take(&server.store, block(number), []).await;
+    token_of(&server.get("/wallet", &server.consumer).await)
+}
+
+fn is_behind(answer: Answer, at: u64) {
+    assert_eq!(answer.headers["retry-after"], "1");
+    let detail = format!("consistency:behind:{at}");
+    answer.refused(503, "UNAVAILABLE", "Service temporarily unavailable", Some(&detail));
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_token_of_the_last_block() {
+    let server = Server::start().await;
+    let first = token_of(&server.get("/wallet", &server.consumer).await);
+    let unknown = "/settlements/b1e2f3a4-5b6c-7d8e-9f0a-1b2c3d4e5f6a";
+    for path in ["/wallet", "/wallet/events", "/me", unknown, "/nowhere", "/wallet?limit=%"] {
+        assert_eq!(token_of(&server.get(path, &server.consumer).await), first, "{path}");
+    }
+    for path in ["/health", "/config", "/wallet"] {
+        assert_eq!(token_of(&get_without_key(&server.router, path).await), first, "{path}");
+    }
+    take(&server.store, block(101), [deposit(CONSUMER, 5)]).await;
+    let second = token_of(&server.get("/wallet/events", &server.consumer).await);
+    assert_ne!(second, first);
+    for seen in [first, second] {
+        get_with(&server, "/wallet", &seen).await.data();
+    }
+}
+
+#[tokio::test]
+async fn a_request_waits_until_its_block_is_in() {
+    let server = Server::start().await;
+    let token = token_at(101).await;
+    let taken = async {
+        sleep(Duration::from_millis(50)).await;
+        take(&server.store, block(101), [deposit(CONSUMER, 5)]).await;
+    };
+    let (answer, ()) = tokio::join!(get_with(&server, "/wallet", &token), taken);
+    assert_eq!(token_of(&answer), token);
+    assert_eq!(answer.data()["trackedBalance"], "5");
+}
+
+#[tokio::test]
+async fn a_replica_that_stays_behind_says_so() {
+    let server = Server::start().await;
+    let token = token_at(105).await;
+    let (by_token, by_block) = tokio::join!(
+        get_with(&server, "/wallet", &token),
+        server.get("/wallet?waitForBlock=105", &server.consumer)
+    );
+    is_behind(by_token, 99);
+    is_behind(by_block, 99);
+}
+
+#[tokio::test]
+async fn a_token_of_a_replaced_block_is_honoured_by_its_number() {
+    let server = Server::start().await;
+    take(&server.store, block(101), [deposit(CONSUMER, 5)]).await;
+    take(&server.store, block(102), []).await;
+    let token = token_of(&server.get("/wallet", &server.consumer).await);
+    server.store.rollback(101).await.unwrap();
+    let taken = async {
+        sleep(Duration::from_millis(50)).await;
+        let replaced = forked(102, 1);
+        take(&server.store, replaced, [deposit(CONSUMER, 7)]).await;
+    };
+    let (answer, ()) = tokio::join!(get_with(&server, "/wallet", &token), taken);
+    assert_ne!(token_of(&answer), token);
+    assert_eq!(answer.data()["trackedBalance"], "12");
+}
+
+#[tokio::test]
+async fn a_wallet_is_read_once_a_block_is_in() {
+    let server = Server::start().await;
+    let taken = async {
+        sleep(Duration::from_millis(50)).await;
+        take(&server.store, block(101), [deposit(CONSUMER, 5)]).await;
+    };
+    let asked = server.get("/wallet?waitForBlock=101", &server.consumer);
+    let (answer, ()) = tokio::join!(asked, taken);
+    assert_eq!(answer.data()["lastSyncBlock"], "101");
+    server.get("/wallet?waitForBlock=0", &server.consumer).await.data();
+    for text in ["", "-1", "x", "1.5", "18446744073709551616"] {
+        let answer = server.get(&format!("/wallet?waitForBlock={text}"), &server.consumer).await;
+        answer.invalid("waitForBlock:malformed");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_none_or_of_another_chain_is_refused() {
+    let server = Server::start().await;
+    let token = token_at(101).await;
+    for text in ["", "x", &token[1..], &token[..94]] {
+        get_with(&server, "/wallet", text).await.invalid("syncToken:malformed");
+    }
+    let config = PublicConfig { chain_id: 1, ..options().config };
+    let elsewhere = router(server.store.clone(), Options { config, ..options() });
+    let foreign = token_of(&get_without_key(&elsewhere, "/health").await);
+    get_with(&server, "/wallet", &foreign).await.invalid("syncToken:otherChain");
+}
+
+/// It belongs to the platform's authorisation.
+#[tokio::test]
+async fn the_published_consistency_token_is_ignored_and_never_given() {
+    let server = Server::start().await;
+    let request = Request::get("/api/v1/wallet")
+        .header(AUTHORIZATION, format!("Bearer {}", server.consumer.key))
+        .header("x-lx-consistency-token", "GhUKEzE3NTg");
+    let answer = ask(&server.router, request.body(Body::empty()).unwrap()).await;
+    assert!(!answer.headers.contains_key("x-lx-consistency-token"));
+    answer.data();
+}
