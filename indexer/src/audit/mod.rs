@@ -14,7 +14,7 @@ use crate::{
 use alloy::primitives::{Address, U256};
 use calls::Question;
 use luxxon_bindings::SessionId;
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 /// Questions put to the node in one batch. Public nodes commonly take 100.
 const AT_ONCE: usize = 50;
@@ -123,10 +123,38 @@ pub struct Auditor<S> {
     providers: Providers,
     store: S,
     deployment: Deployment,
-    /// Up to where accounts that changed were looked at.
-    seen: u64,
+    /// Up to where accounts that changed were looked at; `None` before the first look.
+    seen: Option<u64>,
+    /// What differed in the last look, and what it could not compare: looked at again until it is
+    /// the same.
+    again: Again,
     last_account: Option<Address>,
     last_session: Position,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Again {
+    accounts: BTreeSet<Address>,
+    sessions: BTreeSet<SessionId>,
+}
+
+impl Again {
+    fn of(differences: &[Difference]) -> Self {
+        let mut again = Self::default();
+        for Difference { subject, .. } in differences {
+            match subject {
+                Subject::Pool(account) | Subject::Claimable(account) => {
+                    again.accounts.insert(*account);
+                }
+                Subject::Settled(session) => {
+                    again.sessions.insert(*session);
+                }
+                // They are among what every look compares.
+                Subject::TotalOwed | Subject::UsdcHeld => {}
+            }
+        }
+        again
+    }
 }
 
 /// Whether `totalOwed` and the USDC held are among what is compared.
@@ -144,29 +172,48 @@ const BEGINNING: Position = Position { block: 0, log_index: 0 };
 impl<S: Store> Auditor<S> {
     /// An auditor that has looked at nothing yet.
     pub fn new(providers: Providers, store: S, deployment: Deployment) -> Self {
-        Self { providers, store, deployment, seen: 0, last_account: None, last_session: BEGINNING }
+        let (seen, again, last_account) = (None, Again::default(), None);
+        let last_session = BEGINNING;
+        Self { providers, store, deployment, seen, again, last_account, last_session }
     }
 
-    /// Compares the sums, the accounts that changed since the last look, and the next `some`
-    /// accounts and sessions: after enough looks, all.
+    /// Compares the sums, what differed in the last look, the accounts that changed since (a thousand
+    /// of them at most), and the next `some` accounts and sessions: after enough looks, all.
     pub async fn look(&mut self, some: u32) -> Result<Outcome, AuditError> {
         let cursor = self.store.cursor().await?;
         let block = self.block_to_compare(&cursor).await?;
-        let mut accounts =
-            self.store.accounts_touched(self.seen + 1, block.number, MOST_TOUCHED).await?;
+        // What came before the first look comes in its turn.
+        let since = self.seen.unwrap_or(block.number);
+        let touched = self.store.accounts_touched(since + 1, block.number, MOST_TOUCHED).await?;
+        self.seen = Some(block.number);
+        self.again.accounts.extend(touched);
+
         let next = self.store.accounts_after(self.last_account, some).await?;
         // Behind the last one it begins again.
         self.last_account = next.last().copied().filter(|_| next.len() == some as usize);
-        accounts.extend(next);
-        let sessions = self.store.sessions_after(self.last_session, block.number, some).await?;
-        let last_session = sessions.last().filter(|_| sessions.len() == some as usize);
+        let accounts: BTreeSet<Address> = self.again.accounts.iter().copied().chain(next).collect();
+        let accounts: Vec<Address> = accounts.into_iter().collect();
+
+        let next = self.store.sessions_after(self.last_session, block.number, some).await?;
+        let last_session = next.last().filter(|_| next.len() == some as usize);
         self.last_session = last_session.map_or(BEGINNING, |(position, _)| *position);
-        let sessions: Vec<SessionId> = sessions.into_iter().map(|(_, session)| session).collect();
-        let outcome = self.compare(block, Sums::Compared, &accounts, &sessions).await?;
-        if matches!(outcome, Outcome::Clean(_) | Outcome::Differs(..)) {
-            self.seen = block.number;
+        let next = next.into_iter().map(|(_, session)| session);
+        let sessions: BTreeSet<SessionId> =
+            self.again.sessions.iter().copied().chain(next).collect();
+        let sessions: Vec<SessionId> = sessions.into_iter().collect();
+
+        let outcome = self.compare(block, Sums::Compared, &accounts, &sessions).await;
+        match &outcome {
+            Ok(Outcome::Clean(_)) => self.again = Again::default(),
+            Ok(Outcome::Differs(_, differences)) => self.again = Again::of(differences),
+            // Nothing was compared: no more than this many wait for the next look.
+            Ok(_) | Err(_) => {
+                while self.again.accounts.len() > MOST_TOUCHED as usize {
+                    self.again.accounts.pop_last();
+                }
+            }
         }
-        Ok(outcome)
+        outcome
     }
 
     /// Compares everything, at one block. `progress` is told how many accounts and sessions were

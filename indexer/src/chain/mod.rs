@@ -21,5 +21,5 @@ pub use identity::{Identity, identify};
 pub use limits::Limits;
 pub use node::{BlockLogs, DEFAULT_TIMEOUT, Header, Heads, Node, RangeLogs, is_loopback};
 pub(crate) use providers::backoff;
-pub use providers::{Providers, Quorum};
+pub use providers::{Providers, Quorum, Source};
 pub use range_refusal::TooLargeIn;

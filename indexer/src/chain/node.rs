@@ -153,6 +153,15 @@ impl Node {
         }
     }
 
+    /// Whether the node tells of new heads now: it took the subscription, and the connection stands.
+    #[must_use]
+    pub fn tells_of_heads(&self) -> bool {
+        match &self.line {
+            Line::Http(_) => false,
+            Line::Ws(ws) => ws.tells_of_heads(),
+        }
+    }
+
     /// The chain's id.
     pub async fn chain_id(&self) -> Result<u64, ChainError> {
         self.get::<U64>("eth_chainId", json!([])).await.map(|id| id.to())
@@ -227,7 +236,7 @@ impl Node {
             return Err(ChainError::UnknownBlock(header.number));
         }
         let logs = collect(self.logs_of(&replies)?, header, header)?.logs;
-        Ok(BlockLogs { logs, owed: self.owed_of(&replies, 3) })
+        Ok(BlockLogs { logs, owed: self.owed_of(&replies, 3)? })
     }
 
     /// The logs of the blocks `from` to `to`, both included; the same batch makes the node show the
@@ -248,7 +257,7 @@ impl Node {
         let first = first.ok_or(ChainError::UnknownBlock(from))?;
         let last = last.ok_or(ChainError::UnknownBlock(to))?;
         let collected = collect(self.logs_of(&replies)?, &first, &last)?;
-        let owed = self.owed_of(&replies, 4);
+        let owed = self.owed_of(&replies, 4)?;
         let answer_bytes = replies.len();
         drop(replies);
         let blocks = self.blocks_of(&collected, &last).await?;
@@ -339,10 +348,22 @@ impl Node {
         Ok(header.map(Header::from))
     }
 
-    /// The answer to [`owed_call`], if it is one.
-    fn owed_of(&self, replies: &Replies, place: usize) -> Option<U256> {
-        let output: Bytes = self.read(replies, place, "eth_call").ok()?;
-        totalOwedCall::abi_decode_returns(&output).ok()
+    /// The answer to [`owed_call`]; `None` where the node does not have that state, does not answer
+    /// such calls, or the contract was not there yet.
+    fn owed_of(&self, replies: &Replies, place: usize) -> Result<Option<U256>, ChainError> {
+        let output: Bytes = match self.read(replies, place, "eth_call") {
+            Ok(output) => output,
+            Err(ChainError::StateUnavailable { .. } | ChainError::Refused { .. }) => {
+                return Ok(None);
+            }
+            Err(other) => return Err(other),
+        };
+        if output.is_empty() {
+            return Ok(None);
+        }
+        let owed = totalOwedCall::abi_decode_returns(&output);
+        owed.map(Some)
+            .map_err(|_| ChainError::Inconsistent("totalOwed() answered something else".to_owned()))
     }
 
     /// The answers to both of [`log_calls`], which stand first.

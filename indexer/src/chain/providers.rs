@@ -15,6 +15,8 @@ const FIRST_REST: Duration = Duration::from_millis(250);
 const LONGEST_REST: Duration = Duration::from_secs(15);
 /// The longest `Retry-After` that is honoured.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(5);
+/// A node that was not doubted for so long after its rest begins anew.
+const FORGIVEN_AFTER: Duration = Duration::from_mins(5);
 /// After this long, a question is not put to yet another node.
 const LONGEST_ROUND: Duration = Duration::from_secs(45);
 
@@ -44,12 +46,21 @@ struct Provider {
     rest: Mutex<Rest>,
 }
 
-/// Failures in a row, and until when the node is left alone for them.
+/// Why, and until when, a node is left alone.
 #[derive(Debug, Default)]
 struct Rest {
+    /// Failures in a row.
     failures: u32,
     until: Option<Instant>,
+    /// Answers that were no good, or never came, though it answers other questions: those do not
+    /// clear it.
+    doubts: u32,
+    doubted_until: Option<Instant>,
 }
+
+/// Which node told of something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source(usize);
 
 impl Providers {
     /// The nodes, most preferred first. There must be one at least, and as many as the quorum.
@@ -86,6 +97,20 @@ impl Providers {
     #[must_use]
     pub fn news(&self) -> Option<watch::Receiver<u64>> {
         self.nodes.iter().find_map(|provider| provider.node.news())
+    }
+
+    /// Whether a node tells of new heads now.
+    #[must_use]
+    pub fn tells_of_heads(&self) -> bool {
+        self.nodes.iter().any(|provider| provider.node.tells_of_heads())
+    }
+
+    /// What `source` told contradicts what is known: others are asked for a while, where there are
+    /// any, longer each time.
+    pub fn doubt(&self, Source(index): Source) {
+        if let Some(provider) = self.nodes.get(index) {
+            provider.doubted();
+        }
     }
 
     /// See [`Node::heads`].
@@ -148,36 +173,38 @@ impl Providers {
         &self,
         deployment: Deployment,
         header: Header,
-    ) -> Result<BlockLogs, ChainError> {
-        self.ask(|node| Box::pin(async move { node.block_logs(&deployment, &header).await })).await
+    ) -> Result<(BlockLogs, Source), ChainError> {
+        let ask = |node| -> BoxFuture<'_, _> { Box::pin(block_of(node, deployment, header)) };
+        self.ask_one_of(&mut Vec::new(), false, &ask).await
     }
 
-    /// See [`Node::range_logs`]. With a quorum of two, two nodes are asked, and must agree.
+    /// See [`Node::range_logs`]. With a quorum of two, two nodes are asked, and must agree; the source
+    /// is the first of them.
     pub async fn range_logs(
         &self,
         deployment: Deployment,
         from: u64,
         to: u64,
-    ) -> Result<RangeLogs, ChainError> {
+    ) -> Result<(RangeLogs, Source), ChainError> {
         let ask = |node| -> BoxFuture<'_, _> { Box::pin(range_of(node, deployment, from, to)) };
         let mut asked = Vec::new();
-        let first = self.ask_one_of(&mut asked, from < to, &ask).await?;
+        let (first, source) = self.ask_one_of(&mut asked, from < to, &ask).await?;
         if self.quorum == Quorum::Two {
-            let second = self.ask_one_of(&mut asked, from < to, &ask).await?;
+            let (second, _) = self.ask_one_of(&mut asked, from < to, &ask).await?;
             if (&first.logs, &first.blocks) != (&second.logs, &second.blocks) {
                 let said = |place: usize, logs| said(&self.nodes[asked[place]].node, logs);
                 let (one, other) = (said(0, &first.logs), said(1, &second.logs));
                 return Err(ChainError::Disagreement { from, to, one, other });
             }
         }
-        Ok(first)
+        Ok((first, source))
     }
 
     async fn ask<'a, T>(
         &'a self,
         question: impl Fn(&'a Node) -> BoxFuture<'a, Result<T, ChainError>>,
     ) -> Result<T, ChainError> {
-        self.ask_one_of(&mut Vec::new(), false, &question).await
+        Ok(self.ask_one_of(&mut Vec::new(), false, &question).await?.0)
     }
 
     /// Puts `question` to the nodes that are not among `asked`, until one answers; that one is
@@ -188,7 +215,7 @@ impl Providers {
         asked: &mut Vec<usize>,
         can_be_smaller: bool,
         question: &impl Fn(&'a Node) -> BoxFuture<'a, Result<T, ChainError>>,
-    ) -> Result<T, ChainError> {
+    ) -> Result<(T, Source), ChainError> {
         let began = Instant::now();
         let mut order: Vec<usize> =
             (0..self.nodes.len()).filter(|index| !asked.contains(index)).collect();
@@ -206,12 +233,16 @@ impl Providers {
                 Ok(answer) => {
                     provider.answered();
                     asked.push(index);
-                    return Ok(answer);
+                    return Ok((answer, Source(index)));
                 }
                 Err(error)
                     if !error.is_retryable()
                         || (can_be_smaller && error.asks_for_less().is_some()) =>
                 {
+                    if matches!(error, ChainError::TooMuch { .. }) {
+                        // It may hang at this question alone: the smaller one goes to another.
+                        provider.doubted();
+                    }
                     return Err(error);
                 }
                 Err(error) => {
@@ -232,6 +263,14 @@ impl Providers {
     pub fn all_rest_until(&self) -> Option<Instant> {
         self.nodes.iter().map(Provider::rests_until).min().flatten()
     }
+}
+
+async fn block_of(
+    node: &Node,
+    deployment: Deployment,
+    header: Header,
+) -> Result<BlockLogs, ChainError> {
+    node.block_logs(&deployment, &header).await
 }
 
 async fn range_of(
@@ -261,16 +300,27 @@ fn said(node: &Node, logs: &[RawLog]) -> String {
 
 impl Provider {
     fn rest(&self) -> std::sync::MutexGuard<'_, Rest> {
-        // What it guards is two numbers, whole at every moment.
+        // What it guards is some numbers, whole at every moment.
         self.rest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn rests_until(&self) -> Option<Instant> {
-        self.rest().until.filter(|until| *until > Instant::now())
+        let rest = self.rest();
+        rest.until.max(rest.doubted_until).filter(|until| *until > Instant::now())
     }
 
     fn answered(&self) {
-        *self.rest() = Rest::default();
+        let mut rest = self.rest();
+        (rest.failures, rest.until) = (0, None);
+    }
+
+    fn doubted(&self) {
+        let (mut rest, now) = (self.rest(), Instant::now());
+        if rest.doubted_until.is_some_and(|until| until + FORGIVEN_AFTER < now) {
+            rest.doubts = 0;
+        }
+        rest.doubts = rest.doubts.saturating_add(1);
+        rest.doubted_until = Some(now + backoff(rest.doubts, fastrand::f64()));
     }
 
     fn failed(&self, error: &ChainError) {

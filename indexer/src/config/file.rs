@@ -60,7 +60,7 @@ impl File {
         toml::from_str(text).map_err(|error| {
             let line = error.span().map(|span| text[..span.start].lines().count().max(1));
             let line = line.map(|line| format!("line {line}: ")).unwrap_or_default();
-            format!("{line}{}", error.message().replace('\n', " "))
+            format!("{line}{}", without_value(error.message()).replace('\n', " "))
         })
     }
 
@@ -110,9 +110,32 @@ impl ProviderEntry {
             (Some(url), None) => Ok(url.clone()),
             (None, Some(name)) => std::env::var(name)
                 .map(|url| NodeUrl::from(url.as_str()))
-                .map_err(|_| wrong(&format!("url_env names {name}, which is not set"))),
+                .map_err(|_| wrong(&url_env_unset(name))),
             _ => Err(wrong("expected one of url and url_env")),
         }
+    }
+}
+
+/// The parser's words without the value that it did not expect, which may be a URL.
+fn without_value(message: &str) -> String {
+    let value =
+        ["invalid type: ", "invalid value: ", "unknown variant "].iter().find_map(|words| {
+            let from = message.find(words)? + words.trim_end_matches([':', ' ']).len();
+            Some((from, from + message[from..].rfind(", expected")?))
+        });
+    match value {
+        Some((from, to)) => format!("{}{}", &message[..from], &message[to..]),
+        None => message.to_owned(),
+    }
+}
+
+/// Who writes the URL in place of the variable's name is not shown it.
+fn url_env_unset(name: &str) -> String {
+    let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if is_name {
+        format!("url_env names {name}, which is not set")
+    } else {
+        "url_env is no name of a variable: expected letters, digits and _".to_owned()
     }
 }
 
@@ -127,6 +150,22 @@ mod tests {
         assert!(error.starts_with("line 4: ") && !error.contains("SECRET"), "{error}");
         let error = File::parse("chain = 1\n").unwrap_err();
         assert!(error.contains("line 1: unknown field `chain`, expected one of"), "{error}");
+    }
+
+    #[test]
+    fn a_url_in_the_wrong_place_is_not_repeated() {
+        for text in [
+            "provider = [\"https://host/v2/SECRET\"]",
+            "provider = \"https://host/v2/SECRET, expected\"",
+            "quorum = \"https://host/SECRET\"",
+            "log_format = \"SECRET\"",
+        ] {
+            let error = File::parse(text).unwrap_err();
+            assert!(error.contains("expected") && !error.contains("SECRET"), "{error}");
+        }
+        let text = "[[provider]]\nurl_env = \"https://host/SECRET\"";
+        let error = File::parse(text).unwrap().providers[0].url(1).unwrap_err().to_string();
+        assert!(error.contains("url_env is no name") && !error.contains("SECRET"), "{error}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{RangeSize, SyncError, decode_all};
 use crate::{
-    chain::{AskLess, Providers, RangeLogs, TooLargeIn},
+    chain::{AskLess, Providers, RangeLogs, Source, TooLargeIn},
     ledger::{Block, Deployment, Event},
 };
 use alloy::primitives::{B256, U256};
@@ -23,6 +23,8 @@ pub(super) struct Range {
     pub(super) events: Vec<Event>,
     /// What the contract owes after the range, where the node can say.
     pub(super) owed: Option<U256>,
+    /// Who told of it.
+    pub(super) source: Source,
 }
 
 /// The ranges up to a final block, in their order. What is under way is given up when this is
@@ -125,8 +127,8 @@ async fn fetch(
     from: u64,
     to: u64,
 ) -> Result<(Range, usize), SyncError> {
-    let answer = providers.range_logs(deployment, from, to).await?;
+    let (answer, source) = providers.range_logs(deployment, from, to).await?;
     let RangeLogs { first, blocks, logs, owed, answer_bytes } = answer;
     let events = decode_all(&deployment, &logs)?;
-    Ok((Range { parent: first.parent_hash, blocks, events, owed }, answer_bytes))
+    Ok((Range { parent: first.parent_hash, blocks, events, owed, source }, answer_bytes))
 }

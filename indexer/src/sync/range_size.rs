@@ -5,7 +5,7 @@ use crate::chain::{AskLess, TooLargeIn};
 /// It aims at answers of a given length: doubles until the first is near that, and grows by a fixed
 /// step from there (additive increase); an answer that is too long, and a refusal, shrink it in
 /// proportion (multiplicative decrease). Below it lies a ceiling that only ever falls: a span that
-/// the node found too wide once is not tried again.
+/// the node called too wide is not tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RangeSize {
     size: u64,
@@ -52,7 +52,8 @@ impl RangeSize {
 
     /// `blocks`, more than one, were refused.
     pub(super) fn refused(&mut self, blocks: u64, less: AskLess) {
-        if less.too_large_in != Some(TooLargeIn::Answer) {
+        // Words that are not known may mean anything, an outage of a second for one.
+        if less.too_large_in == Some(TooLargeIn::Blocks) {
             self.ceiling = self.ceiling.min(blocks - 1).max(1);
         }
         // A suggestion that is not smaller is none.
@@ -117,14 +118,14 @@ mod tests {
 
     #[test]
     fn a_refusal_halves_and_a_span_too_wide_is_never_tried_again() {
-        for less in [TOO_WIDE, UNKNOWN] {
+        for (less, later) in [(TOO_WIDE, 31), (UNKNOWN, RangeSize::WIDEST)] {
             let mut size = RangeSize::new(None);
             size.refused(32, less);
             assert_eq!(size.get(), 16);
-            for _ in 0..100 {
+            for _ in 0..1_000 {
                 answer_in_full(&mut size, 0);
             }
-            assert_eq!(size.get(), 31);
+            assert_eq!(size.get(), later);
         }
     }
 

@@ -54,14 +54,15 @@ pub struct Syncer<S> {
     range_size: RangeSize,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
+    waiting: WaitingForNode,
 }
 
 impl<S: Store> Syncer<S> {
     /// Follows `deployment` from wherever `store` stands.
     pub fn new(providers: Providers, store: S, deployment: Deployment) -> Self {
         let (metrics, health) = Default::default();
-        let range_size = RangeSize::new(None);
-        Self { providers, store, deployment, range_size, metrics, health }
+        let (range_size, waiting) = (RangeSize::new(None), WaitingForNode::default());
+        Self { providers, store, deployment, range_size, metrics, health, waiting }
     }
 
     /// Tells `metrics` and `health` how it goes.
@@ -84,7 +85,7 @@ impl<S: Store> Syncer<S> {
         let mut news = self.providers.news();
         loop {
             self.steps_to_head(u64::MAX).await?;
-            wait(&mut news, poll).await;
+            self.wait(&mut news, poll).await;
         }
     }
 
@@ -98,17 +99,24 @@ impl<S: Store> Syncer<S> {
             if cursor.block.number >= until {
                 return Ok(cursor);
             }
-            wait(&mut news, poll).await;
+            self.wait(&mut news, poll).await;
         }
+    }
+
+    /// Waits until there may be something to look at.
+    async fn wait(&self, news: &mut Option<watch::Receiver<u64>>, poll: Duration) {
+        let Some(news) = news else { return tokio::time::sleep(poll).await };
+        let longest = if self.providers.tells_of_heads() { poll.max(LOOK_ANYWAY) } else { poll };
+        // Its sender lives as long as the node.
+        let _ = tokio::time::timeout(longest, news.changed()).await;
     }
 
     /// Steps until everything is in, or there is a reason to wait for the node.
     async fn steps_to_head(&mut self, until: u64) -> Result<(), SyncError> {
         let mut failures = 0;
-        let mut waiting = WaitingForNode::default();
         loop {
             let step = self.step_until(until).await;
-            waiting.note(&step);
+            self.waiting.note(&step);
             if matches!(step, Ok(Progress::Advanced | Progress::AtHead | Progress::RolledBack)) {
                 self.health.moved();
             }
@@ -171,10 +179,20 @@ impl<S: Store> Syncer<S> {
         heads: &Heads,
         last: u64,
     ) -> Result<Progress, SyncError> {
+        if self.providers.quorum() == Quorum::Two && cursor.block.number > cursor.final_block {
+            // What comes now makes all before it final, which one node alone has told of so far.
+            let theirs = self.providers.header(cursor.block.number).await?;
+            if theirs.is_none_or(|theirs| theirs.hash != cursor.block.hash) {
+                return self.roll_back(cursor, heads).await;
+            }
+            self.confirm(cursor.final_block + 1, cursor.block.number).await?;
+        }
         let mut gathered = Gathered::behind(*cursor);
         let outcome = self.gather(&mut gathered, heads, last).await;
-        // Whatever ended it, what was gathered before is good.
-        write(&self.store, &self.metrics, &mut gathered, heads).await?;
+        // Whatever else ended it, what was gathered before is good.
+        if !matches!(outcome, Err(SyncError::OwedDiffers { .. })) {
+            write(&self.store, &self.metrics, &self.health, &mut gathered, heads).await?;
+        }
         match outcome? {
             Parted::No => Ok(Progress::Advanced),
             Parted::Yes => self.roll_back(&self.store.cursor().await?, heads).await,
@@ -194,10 +212,10 @@ impl<S: Store> Syncer<S> {
         loop {
             let Ok(next) = tokio::time::timeout(gathered.rest(), ranges.next()).await else {
                 // A slow node must not keep back what is here.
-                write(&self.store, &self.metrics, gathered, heads).await?;
+                write(&self.store, &self.metrics, &self.health, gathered, heads).await?;
                 continue;
             };
-            let Some(Range { parent, blocks, events, owed }) = next? else {
+            let Some(Range { parent, blocks, events, owed, source }) = next? else {
                 return Ok(Parted::No);
             };
             let (tip, to) = (*gathered.tip(), blocks.last().map_or(last, |block| block.number));
@@ -205,10 +223,12 @@ impl<S: Store> Syncer<S> {
                 return Ok(Parted::Yes);
             }
             if to == heads.finalized.number && blocks.last() != Some(&heads.finalized.block()) {
+                self.providers.doubt(source);
                 let what = format!("two answers give the final block {to} two hashes");
                 return Err(ChainError::Inconsistent(what).into());
             }
             if let Err(missing) = add_up(&tip, &events, owed, to) {
+                self.providers.doubt(source);
                 check_owed(&self.providers, deployment, tip.block, tip.owed).await?;
                 if ranges.again_in_parts(tip.block.number + 1, to) {
                     warn!(error = %missing, "asking for fewer blocks");
@@ -221,8 +241,7 @@ impl<S: Store> Syncer<S> {
             self.metrics.range(asked);
             gathered.add(blocks, events)?;
             if gathered.is_due() {
-                write(&self.store, &self.metrics, gathered, heads).await?;
-                self.health.moved();
+                write(&self.store, &self.metrics, &self.health, gathered, heads).await?;
             }
         }
     }
@@ -240,9 +259,11 @@ impl<S: Store> Syncer<S> {
         if header.parent_hash != cursor.block.hash {
             return self.roll_back(cursor, heads).await;
         }
-        let BlockLogs { logs, owed } = self.providers.block_logs(self.deployment, header).await?;
+        let (BlockLogs { logs, owed }, source) =
+            self.providers.block_logs(self.deployment, header).await?;
         let events = decode_all(&self.deployment, &logs)?;
         if let Err(missing) = add_up(cursor, &events, owed, number) {
+            self.providers.doubt(source);
             check_owed(&self.providers, self.deployment, cursor.block, cursor.owed).await?;
             return Err(missing.into());
         }
@@ -334,6 +355,7 @@ impl<S: Store> Syncer<S> {
 async fn write<S: Store>(
     store: &S,
     metrics: &Metrics,
+    health: &Health,
     gathered: &mut Gathered,
     heads: &Heads,
 ) -> Result<(), SyncError> {
@@ -343,12 +365,6 @@ async fn write<S: Store>(
     metrics.committed(count, began.elapsed());
     metrics.stands(cursor.block, cursor.safe_block, cursor.final_block, heads.latest.number);
     gathered.written(cursor);
+    health.moved();
     Ok(())
-}
-
-/// Waits until there may be something to look at.
-async fn wait(news: &mut Option<watch::Receiver<u64>>, poll: Duration) {
-    let Some(news) = news else { return tokio::time::sleep(poll).await };
-    // Its sender lives as long as the node.
-    let _ = tokio::time::timeout(poll.max(LOOK_ANYWAY), news.changed()).await;
 }

@@ -62,11 +62,11 @@ async fn every_answer_carries_the_token_of_the_last_block() {
 async fn a_request_waits_until_its_block_is_in() {
     let server = Server::start().await;
     let token = token_at(101).await;
-    let taken = async {
+    let grows = async {
         sleep(Duration::from_millis(50)).await;
         take(&server.store, block(101), [deposit(CONSUMER, 5)]).await;
     };
-    let (answer, ()) = tokio::join!(get_with(&server, "/wallet", &token), taken);
+    let (answer, ()) = tokio::join!(get_with(&server, "/wallet", &token), grows);
     assert_eq!(token_of(&answer), token);
     assert_eq!(answer.data()["trackedBalance"], "5");
 }
@@ -90,12 +90,12 @@ async fn a_token_of_a_replaced_block_is_honoured_by_its_number() {
     take(&server.store, block(102), []).await;
     let token = token_of(&server.get("/wallet", &server.consumer).await);
     server.store.rollback(101).await.unwrap();
-    let taken = async {
+    let grows = async {
         sleep(Duration::from_millis(50)).await;
         let replaced = forked(102, 1);
         take(&server.store, replaced, [deposit(CONSUMER, 7)]).await;
     };
-    let (answer, ()) = tokio::join!(get_with(&server, "/wallet", &token), taken);
+    let (answer, ()) = tokio::join!(get_with(&server, "/wallet", &token), grows);
     assert_ne!(token_of(&answer), token);
     assert_eq!(answer.data()["trackedBalance"], "12");
 }
@@ -103,12 +103,12 @@ async fn a_token_of_a_replaced_block_is_honoured_by_its_number() {
 #[tokio::test]
 async fn a_wallet_is_read_once_a_block_is_in() {
     let server = Server::start().await;
-    let taken = async {
+    let grows = async {
         sleep(Duration::from_millis(50)).await;
         take(&server.store, block(101), [deposit(CONSUMER, 5)]).await;
     };
     let asked = server.get("/wallet?waitForBlock=101", &server.consumer);
-    let (answer, ()) = tokio::join!(asked, taken);
+    let (answer, ()) = tokio::join!(asked, grows);
     assert_eq!(answer.data()["lastSyncBlock"], "101");
     server.get("/wallet?waitForBlock=0", &server.consumer).await.data();
     for text in ["", "-1", "x", "1.5", "18446744073709551616"] {

@@ -1,7 +1,14 @@
 use super::{Failure, LARGEST_ANSWER, http::with_causes};
 use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
     net::TcpStream,
     sync::{Mutex, mpsc, oneshot, watch},
@@ -9,7 +16,7 @@ use tokio::{
 };
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async_with_config,
-    tungstenite::{Message, protocol::WebSocketConfig},
+    tungstenite::{Error, Message, protocol::WebSocketConfig},
 };
 use url::Url;
 
@@ -41,25 +48,33 @@ struct Shared {
     /// Where questions go while there is a connection.
     line: Mutex<Option<mpsc::Sender<Question>>>,
     news: watch::Sender<u64>,
+    /// Whether the node took the subscription, and the connection stands.
+    subscribed: AtomicBool,
 }
 
 #[derive(Debug)]
 struct Question {
     first_id: u64,
     text: String,
-    answer: oneshot::Sender<Vec<u8>>,
+    answer: oneshot::Sender<Result<Vec<u8>, Failure>>,
 }
 
 impl Ws {
     pub(in crate::chain) fn new(url: Url, timeout: Duration) -> Self {
-        let line = Mutex::new(None);
-        Self { shared: Arc::new(Shared { url, timeout, line, news: watch::Sender::new(0) }) }
+        let (line, news) = (Mutex::new(None), watch::Sender::new(0));
+        let subscribed = AtomicBool::new(false);
+        Self { shared: Arc::new(Shared { url, timeout, line, news, subscribed }) }
     }
 
     /// A number that changes with every new head, and when the connection breaks: a head may have
     /// been missed then. It says that there is something to look at, and nothing else.
     pub(in crate::chain) fn news(&self) -> watch::Receiver<u64> {
         self.shared.news.subscribe()
+    }
+
+    /// Whether the node tells of new heads now.
+    pub(in crate::chain) fn tells_of_heads(&self) -> bool {
+        self.shared.subscribed.load(Ordering::Relaxed)
     }
 
     /// Sends `question`, whose ids begin with `first_id`, and waits for the answer.
@@ -73,7 +88,7 @@ impl Ws {
             let (answer, answered) = oneshot::channel();
             let broken = || Failure::Unreachable("the connection broke".to_owned());
             line.send(Question { first_id, text, answer }).await.map_err(|_| broken())?;
-            answered.await.map_err(|_| broken())
+            answered.await.map_err(|_| broken())?
         };
         match timeout(self.shared.timeout, answered).await {
             Ok(answer) => answer,
@@ -94,12 +109,13 @@ impl Ws {
             .map_err(|error| Failure::Unreachable(with_causes(&error)))?;
         let (questions, asked) = mpsc::channel(16);
         *line = Some(questions.clone());
-        let news = self.shared.news.clone();
+        let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
-            if let Err(why) = serve(socket, asked, &news).await {
+            if let Err(why) = serve(socket, asked, &shared).await {
                 tracing::debug!(why, "the websocket ended");
             }
-            news.send_modify(|count| *count += 1);
+            shared.subscribed.store(false, Ordering::Relaxed);
+            shared.news.send_modify(|count| *count += 1);
         });
         Ok(questions)
     }
@@ -109,9 +125,9 @@ impl Ws {
 async fn serve(
     mut socket: Socket,
     mut asked: mpsc::Receiver<Question>,
-    news: &watch::Sender<u64>,
+    shared: &Shared,
 ) -> Result<(), String> {
-    let mut open: BTreeMap<u64, oneshot::Sender<Vec<u8>>> = BTreeMap::new();
+    let mut open = Open::new();
     let mut heard = Instant::now();
     let mut ping = interval(PING_EVERY);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -126,10 +142,19 @@ async fn serve(
             message = socket.next() => {
                 heard = Instant::now();
                 acknowledge(socket.get_ref());
-                match message.ok_or("it was closed")?.map_err(|error| with_causes(&error))? {
-                    Message::Text(text) => take(text.as_str(), &mut open, news),
+                let message = message.ok_or("it was closed")?.map_err(|error| {
+                    if matches!(error, Error::Capacity(_)) {
+                        // To whom is not known: all ask for less.
+                        for answer in std::mem::take(&mut open).into_values() {
+                            let _ = answer.send(Err(Failure::TooLarge));
+                        }
+                    }
+                    with_causes(&error)
+                })?;
+                match message {
+                    Message::Text(text) => take(text.as_str(), &mut open, shared),
                     Message::Binary(bytes) => {
-                        take(&String::from_utf8_lossy(&bytes), &mut open, news);
+                        take(&String::from_utf8_lossy(&bytes), &mut open, shared);
                     }
                     Message::Close(_) => return Err("it was closed".to_owned()),
                     _ => {}
@@ -175,30 +200,39 @@ fn acknowledge(stream: &MaybeTlsStream<TcpStream>) {
 struct About {
     id: Option<u64>,
     method: Option<String>,
+    error: Option<serde::de::IgnoredAny>,
 }
 
-fn take(text: &str, open: &mut BTreeMap<u64, oneshot::Sender<Vec<u8>>>, news: &watch::Sender<u64>) {
+/// Questions that wait for their answers, under the first of their ids.
+type Open = BTreeMap<u64, oneshot::Sender<Result<Vec<u8>, Failure>>>;
+
+fn take(text: &str, open: &mut Open, shared: &Shared) {
     let about = if text.trim_start().starts_with('[') {
         serde_json::from_str::<Vec<About>>(text).map(|all| {
             let id = all.iter().filter_map(|about| about.id).min();
-            About { id, method: None }
+            About { id, method: None, error: None }
         })
     } else {
         serde_json::from_str(text)
     };
     match about {
         Ok(About { method: Some(method), .. }) if method == "eth_subscription" => {
-            news.send_modify(|count| *count += 1);
+            shared.news.send_modify(|count| *count += 1);
+        }
+        Ok(About { id: Some(0), error, .. }) => {
+            shared.subscribed.store(error.is_none(), Ordering::Relaxed);
+            if error.is_some() {
+                tracing::warn!("the node does not tell of new heads: it is looked at now and then");
+            }
         }
         // The ids of one question are consecutive and begin with the one it is kept under.
-        Ok(About { id: Some(id), .. }) if id > 0 => {
+        Ok(About { id: Some(id), .. }) => {
             let Some((&first, _)) = open.range(..=id).next_back() else { return };
             if let Some(answer) = open.remove(&first) {
-                let _ = answer.send(text.as_bytes().to_vec());
+                let _ = answer.send(Ok(text.as_bytes().to_vec()));
             }
         }
         // An error without an id: it may be about any question. All learn of it, and ask again.
         Ok(About { id: None, .. }) | Err(_) => open.clear(),
-        Ok(_) => {}
     }
 }

@@ -4,7 +4,7 @@ use super::columns;
 use crate::store::StoreError;
 use alloy::primitives::Address;
 use luxxon_bindings::MicroUsdc;
-use sqlx::{AssertSqlSafe, SqliteConnection, sqlite::SqliteArguments};
+use sqlx::{AssertSqlSafe, SqliteConnection, error::DatabaseError, sqlite::SqliteArguments};
 
 /// Rows in one statement. More gain nothing that can be measured, and the rows that are left over
 /// go one by one.
@@ -47,8 +47,12 @@ impl Insert {
             for row in chunk {
                 query = row.bind(query).map_err(|error| row.blame(error))?;
             }
-            if query.execute(&mut *tx).await.is_err() {
-                one_by_one(tx, &one, chunk).await?;
+            match query.execute(&mut *tx).await {
+                Ok(_) => {}
+                Err(error) if is_constraint(&error) => one_by_one(tx, &one, chunk).await?,
+                // SQLite may have ended the transaction (the disk is full, say): whatever followed
+                // would be outside of it.
+                Err(error) => return Err(error.into()),
             }
         }
         one_by_one(tx, &one, rest).await
@@ -59,6 +63,14 @@ impl Insert {
         let row = format!("({})", vec!["?"; self.columns].join(", "));
         format!("{} VALUES {} {}", self.into, vec![row; rows].join(", "), self.then)
     }
+}
+
+/// Whether a row is refused, and nothing else is wrong.
+fn is_constraint(error: &sqlx::Error) -> bool {
+    /// The low byte of SQLite's result code `SQLITE_CONSTRAINT`.
+    const CONSTRAINT: i32 = 19;
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| code & 0xff == CONSTRAINT)
 }
 
 async fn one_by_one<R: Row>(

@@ -20,8 +20,8 @@ use std::{
     path::Path,
 };
 
-/// Blocks whose events are in memory at once while balances are made again.
-const BLOCKS_AT_ONCE: u64 = 10_000;
+/// Events that are in memory at once while balances are made again.
+const EVENTS_AT_ONCE: u32 = 10_000;
 
 /// What making the balances again came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,24 +186,17 @@ async fn book_all(
     tx: &mut SqliteConnection,
     progress: impl Fn(u64),
 ) -> Result<(Balances, u64), StoreError> {
-    let cursor = reads::cursor(tx).await?;
     let (mut balances, mut events) = (Balances::owing(MicroUsdc::ZERO), 0);
-    let mut from = 0;
-    while from <= cursor.block.number {
-        let next: Option<i64> =
-            sqlx::query_scalar("SELECT min(block_number) FROM events WHERE block_number >= ?")
-                .bind(integer("from", from)?)
-                .fetch_one(&mut *tx)
-                .await?;
-        let Some(next) = next.map(i64::cast_unsigned) else { break };
-        let to = next.saturating_add(BLOCKS_AT_ONCE - 1);
-        let some = reads::events(tx, next, to).await?;
+    let mut after = None;
+    loop {
+        let some = reads::events_after(tx, after, EVENTS_AT_ONCE).await?;
+        let Some(last) = some.last() else { break };
+        after = Some(last.position);
         for event in &some {
             balances.apply(event)?;
         }
         events += some.len() as u64;
-        progress(to.min(cursor.block.number));
-        from = to.saturating_add(1);
+        progress(last.position.block);
     }
     Ok((balances, events))
 }

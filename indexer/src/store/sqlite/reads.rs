@@ -130,6 +130,28 @@ pub(super) async fn events(
     rows.iter().map(event_of).collect()
 }
 
+/// The next `limit` events behind `after`, ascending.
+pub(super) async fn events_after(
+    connection: &mut SqliteConnection,
+    after: Option<Position>,
+    limit: u32,
+) -> Result<Vec<Event>, StoreError> {
+    let (block, log_index) = match after {
+        Some(Position { block, log_index }) => (integer("number", block)?, i64::from(log_index)),
+        None => (-1, -1),
+    };
+    let rows = sqlx::query(
+        "SELECT * FROM events WHERE (block_number, log_index) > (?, ?)
+         ORDER BY block_number, log_index LIMIT ?",
+    )
+    .bind(block)
+    .bind(log_index)
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(event_of).collect()
+}
+
 pub(super) fn block_of(row: &SqliteRow) -> Result<Block, StoreError> {
     Ok(Block {
         number: number(row, "number")?,

@@ -2,7 +2,7 @@
 
 use alloy::transports::http::reqwest;
 use eyre::{Result, ensure};
-use luxxon_tests::{Daemon, History, World};
+use luxxon_tests::{Calls, Daemon, ExchangeFault, FaultProxy, History, Rule, World, command};
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 use std::{
     path::Path,
@@ -102,4 +102,23 @@ async fn metrics_say_where_ledger_and_node_stand_and_how_the_node_answers() -> R
         ensure!(text.contains(&line), "{line} is not in\n{text}");
     }
     daemon.stop().await?.says(0, &[])
+}
+
+#[tokio::test]
+async fn a_long_backfill_that_moves_is_ready() -> Result<()> {
+    let world = World::with_finality(2).await?;
+    world.mine(40).await?;
+    let proxy = FaultProxy::start(world.rpc_url()).await?;
+    let slow = ExchangeFault::Delay(Duration::from_millis(400));
+    let slow = proxy.inject(Rule::new(Calls::RangeLogs, slow));
+    let options = world.daemon_options(&world.path("ledger.db")).await?;
+    let mut run = command::on_chain(&options, &["run", "--max-block-range", "1"]);
+    run.env("LUXXON_RPC_URL", proxy.url().as_str());
+    let daemon = Daemon::serving(run).await?;
+    until_ready_says(&daemon, 200).await?;
+    let (cursor, _) = luxxon_tests::tables::cursor(&options.db).await?;
+    assert!(cursor < 36, "it was ready only at the end: {cursor}");
+    slow.remove();
+    daemon.stop().await?.says(0, &[])?;
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Several providers: the next one answers where the first does not, and with a quorum of two no
 //! final block is taken in that two nodes do not agree on.
 
+use alloy::primitives::U256;
 use eyre::Result;
 use luxxon_script::devnet::IndexerOptions;
 use luxxon_tests::{
@@ -176,6 +177,115 @@ async fn f2_a_log_that_a_node_lacked_while_its_block_was_new_is_found_when_it_is
     }
     assert!(lacks.fired() > 0);
     Ok(())
+}
+
+/// What was read from one node while it was new, and became final while no daemon ran, is compared
+/// before anything is built on it.
+#[tokio::test]
+async fn f2_a_log_that_a_node_lacked_is_found_where_its_block_became_final_while_nothing_ran()
+-> Result<()> {
+    let mut pair = Pair::start(311).await?;
+    let urls = [pair.one.url().to_string(), pair.other.url().to_string()];
+    pair.syncs(&[&urls[0], &urls[1]], QUORUM).await?;
+    let lacks = pair.one.inject(Rule::new(Calls::BlockLogs, AnswerFault::DropFirstLog));
+    let lost = AnswerFault::Error { code: -32000, message: "missing trie node" };
+    let lost = pair.one.inject(Rule::new(Calls::Of("eth_call"), lost).after(1));
+    pair.history.play(&pair.world, 4).await?;
+    let head = pair.world.head().await?.to_string();
+    finish(pair.command(&[&["sync", "--until", &head], QUORUM].concat()), None)
+        .await?
+        .says(0, &[])?;
+    lost.remove();
+    lacks.remove();
+    assert!(lacks.fired() > 0);
+
+    let before = pair.cursor().await?;
+    pair.history.play(&pair.world, 20).await?;
+    let head = pair.world.head().await?.to_string();
+    let done = finish(pair.command(&[&["sync", "--until", &head], QUORUM].concat()), None).await?;
+    done.says(1, &["two nodes agree that blocks", "repair --from"])?;
+    assert_eq!(pair.cursor().await?, before);
+    Ok(())
+}
+
+/// Twenty blocks that are final, with a deposit in each: no lie about them leaves the sum right.
+async fn deposits(world: &World) -> Result<()> {
+    for _ in 0..20 {
+        let deposit = world.contracts.settlement.deposit(U256::from(1_000));
+        world.execute(world.cast.consumer, deposit.into_transaction_request()).await?;
+    }
+    world.mine(4).await
+}
+
+#[tokio::test]
+async fn a_preferred_node_that_lies_is_left_for_the_next() -> Result<()> {
+    let pair = Pair::start(312).await?;
+    let urls = [pair.one.url().to_string(), pair.other.url().to_string()];
+    pair.syncs(&[&urls[0], &urls[1]], &[]).await?;
+    deposits(&pair.world).await?;
+    let asked = pair.other.count(Calls::RangeLogs);
+    let lies = pair.one.inject(Rule::new(Calls::RangeLogs, AnswerFault::NoLogs));
+    pair.syncs(&[&urls[0], &urls[1]], &["--max-block-range", "5"]).await?;
+    assert!(lies.fired() > 0, "the first is preferred");
+    assert!(pair.other.count(Calls::RangeLogs) > asked, "the second was never asked");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_node_too_busy_to_say_what_is_owed_is_asked_again() -> Result<()> {
+    let pair = Pair::start(313).await?;
+    let url = pair.one.url().to_string();
+    pair.syncs(&[&url], &[]).await?;
+    let first = pair.cursor().await? + 1;
+    deposits(&pair.world).await?;
+    let busy = AnswerFault::Error { code: -32005, message: "daily request count exceeded" };
+    let busy = pair.one.inject(Rule::new(Calls::Of("eth_call"), busy).after(1).times(2));
+    let lacks = Rule::new(Calls::RangeLogsFrom(first), AnswerFault::DropFirstLog).times(1);
+    let lacks = pair.one.inject(lacks);
+    pair.syncs(&[&url], &["--max-block-range", "5"]).await?;
+    assert!(busy.fired() > 0 && lacks.fired() > 0);
+    Ok(())
+}
+
+/// It shows in a later range, when what came before was not compared: none of it is written.
+#[tokio::test]
+async fn a_log_that_was_missing_in_an_earlier_range_stops_before_that_is_written() -> Result<()> {
+    let pair = Pair::start(314).await?;
+    let url = pair.one.url().to_string();
+    pair.syncs(&[&url], &[]).await?;
+    let before = pair.cursor().await?;
+    deposits(&pair.world).await?;
+    let lost = AnswerFault::Error { code: -32000, message: "missing trie node" };
+    // `USDC()` is asked at first; then two ranges are under way at once.
+    let lost = pair.one.inject(Rule::new(Calls::Of("eth_call"), lost).after(1).times(2));
+    let lacks = Rule::new(Calls::RangeLogsFrom(before + 1), AnswerFault::DropFirstLog).times(1);
+    let lacks = pair.one.inject(lacks);
+    let head = pair.world.head().await?.to_string();
+    let args = ["sync", "--until", &head, "--max-block-range", "5"];
+    let done = finish(pair.command_at(&[&url], &args), None).await?;
+    done.says(1, &["the contract owes"])?;
+    assert!(lost.fired() > 0 && lacks.fired() > 0);
+    assert_eq!(pair.cursor().await?, before);
+    pair.syncs(&[&url], &[]).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_node_that_is_behind_is_said_to_be_once() -> Result<()> {
+    let pair = Pair::start(315).await?;
+    let url = pair.one.url().to_string();
+    pair.syncs(&[&url], &[]).await?;
+    let behind = pair.one.inject(Rule::new(Calls::All, AnswerFault::Behind(2)));
+    let mut daemon = Daemon::serving(pair.command_at(&[&url], &["run"])).await?;
+    daemon.until_said("the node is behind").await?;
+    let looks = pair.one.count(Calls::All);
+    while pair.one.count(Calls::All) < looks + 20 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    behind.remove();
+    daemon.until_said("the node has caught up").await?;
+    assert_eq!(daemon.said().matches("the node is behind").count(), 1, "{}", daemon.said());
+    pair.ends_right(daemon).await
 }
 
 /// Providers that allow few blocks at once are asked for few, also about what becomes final.

@@ -3,6 +3,7 @@
 mod commit;
 mod concurrency;
 mod finality;
+mod full_disk;
 mod histories;
 mod opening;
 mod paging;

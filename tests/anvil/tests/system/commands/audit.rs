@@ -5,6 +5,11 @@ use alloy::{
 };
 use eyre::Result;
 use luxxon_bindings::settlement::LuxxonSettlement::{Claimed, PayoutHeld};
+use luxxon_indexer::{
+    audit::{Auditor, Outcome},
+    chain::Providers,
+    store::SqliteStore,
+};
 use luxxon_tests::{AnswerFault, Calls, Daemon, Done, ExchangeFault, FaultProxy, Rule, tables};
 use serde_json::Value;
 use std::time::Duration;
@@ -268,4 +273,36 @@ async fn a_node_that_lost_the_state_is_no_difference_and_no_success() -> Result<
     }
     tables::assert_same(&ledger.rows().await?, &before);
     proxy.ensure_all_met()
+}
+
+/// Two pools are wrong, and their sum is right. Each is found in its turn, and then shown until it is
+/// right again, not only once in every round.
+#[tokio::test]
+async fn what_differed_is_looked_at_again_until_it_is_the_same() -> Result<()> {
+    let ledger = Ledger::synced().await?;
+    let change = |order: &str, by: &str| {
+        format!(
+            "UPDATE pools SET balance = balance {by} WHERE account =
+                (SELECT account FROM pools ORDER BY account {order} LIMIT 1)"
+        )
+    };
+    ledger.tamper(&[&change("ASC", "+ 1"), &change("DESC", "- 1")]).await?;
+    let store = SqliteStore::open_existing(&ledger.options.db).await?;
+    let deployment = store.pins().await?.deployment;
+    let providers = Providers::at(ledger.options.rpc_url.clone())?;
+    let mut auditor = Auditor::new(providers, store.clone(), deployment);
+    let (mut most, mut looks) = (0, 0);
+    while most < 2 {
+        let found = match auditor.look(1).await? {
+            Outcome::Differs(_, differences) => differences.len(),
+            _ => 0,
+        };
+        assert!(found >= most, "{found} of {most} are shown in look {looks}");
+        (most, looks) = (found, looks + 1);
+        assert!(looks < 50, "{most} were found");
+    }
+    ledger.tamper(&[&change("ASC", "- 1"), &change("DESC", "+ 1")]).await?;
+    assert!(matches!(auditor.look(1).await?, Outcome::Clean(_)));
+    store.close().await;
+    Ok(())
 }
