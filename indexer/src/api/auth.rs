@@ -59,6 +59,9 @@ impl<S: Store> FromRequestParts<Api<S>> for Caller {
         if !key.works_at(now) {
             return Err(ApiError::new(Code::RevokedApiKey));
         }
+        if let Some(limit) = &api.rate_limit {
+            limit.count(key.id)?;
+        }
         api.uses.note(key.id, now);
         Ok(Self(key))
     }

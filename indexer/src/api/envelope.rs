@@ -1,12 +1,17 @@
-use super::{consistency::SyncedTo, error::ApiError, time};
+use super::{
+    consistency::SyncedTo,
+    error::{ApiError, Code},
+    time,
+};
 use crate::ledger::Block;
-use alloy::primitives::Address;
+use alloy::{hex, primitives::Address};
 use axum::{
     Json,
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header::ETAG},
     response::{IntoResponse, Response},
 };
 use serde::{Serialize, Serializer};
+use sha2::{Digest, Sha256};
 
 /// A successful answer: `data` in the published envelope, with status 200.
 #[derive(Debug)]
@@ -50,10 +55,24 @@ impl<T: Serialize> IntoResponse for Created<T> {
     }
 }
 
+/// With a weak entity tag of `data`, which says whether that is the same, whatever the time is.
 fn answer<T: Serialize>(status: StatusCode, data: T) -> Response {
+    let data = match serde_json::value::to_raw_value(&data) {
+        Ok(data) => data,
+        Err(error) => {
+            tracing::error!(%error, "an answer cannot be written");
+            return ApiError::new(Code::InternalServerError).into_response();
+        }
+    };
+    let digest = Sha256::digest(data.get());
+    let tag = HeaderValue::try_from(format!("W/\"{}\"", hex::encode(&digest[..16])));
     let (status_code, timestamp) = (status.as_u16(), time::now());
     let envelope = Envelope { status_code, message: "Request successful", data, timestamp };
-    (status, Json(envelope)).into_response()
+    let mut response = (status, Json(envelope)).into_response();
+    if let (StatusCode::OK, Ok(tag)) = (status, tag) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    response
 }
 
 /// What every handler returns.

@@ -32,6 +32,8 @@ pub enum Code {
     Conflict,
     /// 409: not in this state.
     InvalidState,
+    /// 429: this key asked too often.
+    RateLimited,
     /// 503: what was asked for is not here yet.
     Unavailable,
     /// 503: the database did not answer.
@@ -81,6 +83,9 @@ impl Code {
             ),
             Self::Conflict => {
                 (StatusCode::CONFLICT, "CONFLICT", "Conflicts with an existing resource")
+            }
+            Self::RateLimited => {
+                (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", "Too many requests")
             }
             Self::Unavailable => {
                 (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", "Service temporarily unavailable")

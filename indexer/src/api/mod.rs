@@ -8,8 +8,11 @@ mod envelope;
 mod error;
 mod input;
 mod last_uses;
+mod manners;
 mod me;
 mod operations;
+mod rate_limit;
+mod server;
 mod settlements;
 mod time;
 mod wallet;
@@ -22,11 +25,21 @@ pub use config::PublicConfig;
 pub use error::{ApiError, Code};
 pub use last_uses::LastUses;
 pub use operations::operations;
+pub use server::serve;
 
 use crate::store::Store;
-use axum::{Router, middleware, routing::get};
-use std::{any::Any, sync::Arc};
-use tower_http::catch_panic::CatchPanicLayer;
+use axum::{
+    Router,
+    http::{
+        HeaderValue, Method,
+        header::{AUTHORIZATION, ETAG, IF_NONE_MATCH, RETRY_AFTER},
+    },
+    middleware,
+    routing::get,
+};
+use rate_limit::RateLimit;
+use std::{any::Any, num::NonZeroU32, sync::Arc};
+use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
 
 /// What the API is told, besides its store.
 #[derive(Clone, Debug)]
@@ -39,6 +52,10 @@ pub struct Options {
     pub admin: Option<AdminToken>,
     /// Where the uses of keys are noted.
     pub uses: Arc<LastUses>,
+    /// Requests of one key in a second; as many as it likes, where it is `None`.
+    pub requests_per_second: Option<NonZeroU32>,
+    /// The web sites whose pages may ask.
+    pub cors_origins: Vec<HeaderValue>,
 }
 
 /// What the handlers share.
@@ -49,6 +66,7 @@ pub(crate) struct Api<S> {
     build_sha: Arc<str>,
     admin: Option<AdminToken>,
     uses: Arc<LastUses>,
+    rate_limit: Option<Arc<RateLimit>>,
 }
 
 /// The routes under `/api/v1` and, where there is a token for it, `/internal/v1`.
@@ -57,9 +75,16 @@ pub(crate) struct Api<S> {
 /// is `NOT_FOUND`, a panic `INTERNAL_SERVER_ERROR`. What is no HTTP, or too large a head, the
 /// server refuses before it gets here, with an empty body.
 pub fn router<S: Store>(store: S, options: Options) -> Router {
-    let Options { config, build_sha, admin, uses } = options;
+    let Options { config, build_sha, admin, uses, requests_per_second, cors_origins } = options;
     let administered = admin.is_some();
-    let api = Api { store, config: Arc::new(config), build_sha: build_sha.into(), admin, uses };
+    let api = Api {
+        store,
+        config: Arc::new(config),
+        build_sha: build_sha.into(),
+        admin,
+        uses,
+        rate_limit: requests_per_second.map(RateLimit::per_second).map(Arc::new),
+    };
     let v1 = Router::new()
         .route("/health", get(config::health::<S>))
         .route("/config", get(config::config::<S>))
@@ -70,7 +95,10 @@ pub fn router<S: Store>(store: S, options: Options) -> Router {
         .fallback(unknown_route)
         .method_not_allowed_fallback(unknown_route)
         .layer(middleware::from_fn_with_state(api.clone(), consistency::keep::<S>))
+        .layer(middleware::from_fn(manners::unless_known))
         .with_state(api.clone());
+    // Without origins, OPTIONS is a method like any other that nothing here knows.
+    let v1 = if cors_origins.is_empty() { v1 } else { v1.layer(cors(cors_origins)) };
     let mut routes = Router::new().nest("/api/v1", v1);
     if administered {
         routes = routes.nest("/internal/v1", admin::routes().with_state(api));
@@ -79,6 +107,18 @@ pub fn router<S: Store>(store: S, options: Options) -> Router {
         .fallback(unknown_route)
         .method_not_allowed_fallback(unknown_route)
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(manners::in_time))
+        .layer(middleware::from_fn(manners::name))
+}
+
+/// Lets pages of `origins` read answers. A key is sent by the page itself: no cookie is ever asked
+/// for.
+fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET])
+        .allow_headers([AUTHORIZATION, IF_NONE_MATCH, consistency::SYNC_TOKEN])
+        .expose_headers([ETAG, RETRY_AFTER, consistency::SYNC_TOKEN])
 }
 
 async fn unknown_route() -> ApiError {

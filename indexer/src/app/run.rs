@@ -10,7 +10,7 @@ use crate::{
     sync::{SyncError, Syncer},
 };
 use eyre::{Report, Result, WrapErr, eyre};
-use std::{convert::Infallible, env, future::IntoFuture, io::Write, sync::Arc, time::Duration};
+use std::{convert::Infallible, env, io::Write, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 /// Runs until a signal, or until the ledger cannot go on.
@@ -60,12 +60,18 @@ impl Daemon {
         tracing::info!(chain = config.chain_id, %settlement, %db, nodes, "following");
         let build_sha = env::var("GIT_SHA").unwrap_or_else(|_| "dev".to_owned());
         let (admin, uses) = (config.admin_token.clone(), Arc::<LastUses>::default());
-        let options = Options { config: public, build_sha, admin, uses: Arc::clone(&uses) };
+        let options = Options {
+            config: public,
+            build_sha,
+            admin,
+            uses: Arc::clone(&uses),
+            requests_per_second: config.key_requests_per_second,
+            cors_origins: config.cors_origins.clone(),
+        };
         let router = api::router(store.clone(), options)
             .merge(api::operations(Arc::clone(&health), Arc::clone(&metrics)));
         let (serving, stopped) = watch::channel(());
         writeln!(std::io::stdout(), "http://{}/api/v1", listener.local_addr()?)?;
-        let server = axum::serve(listener, router).with_graceful_shutdown(dropped(stopped));
         let auditor = Auditor::new(providers.clone(), store.clone(), pins.deployment);
         let syncer = Syncer::new(providers, store.clone(), pins.deployment)
             .with_widest_range(config.max_block_range)
@@ -74,7 +80,7 @@ impl Daemon {
             sync: tokio::spawn(syncer.follow(config.poll)),
             screen: tokio::spawn(screen.follow(Arc::clone(&metrics))),
             audit: tokio::spawn(audit::go_on(auditor, config.audit_every, metrics, health)),
-            server: tokio::spawn(server.into_future()),
+            server: tokio::spawn(api::serve(listener, router, stopped)),
             noting: tokio::spawn(note_uses(Arc::clone(&uses), store.clone())),
             uses,
             store,
@@ -136,9 +142,4 @@ async fn note_uses(uses: Arc<LastUses>, store: SqliteStore) -> Infallible {
             tracing::warn!(%error, "when keys were last used could not be written down");
         }
     }
-}
-
-/// Resolves when the sender is dropped.
-async fn dropped(mut receiver: watch::Receiver<()>) {
-    while receiver.changed().await.is_ok() {}
 }

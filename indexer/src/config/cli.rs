@@ -292,6 +292,21 @@ pub struct Flags {
     #[arg(long, env = "LUXXON_ADMIN_TOKEN_FILE", value_name = "FILE")]
     pub admin_token_file: Option<PathBuf>,
 
+    /// Requests that one API key may make in a second, 0 to 100000; 0 is as many as it likes. 100
+    /// unless said
+    #[arg(long, env = "LUXXON_KEY_REQUESTS_PER_SECOND", value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub key_requests_per_second: Option<u32>,
+
+    /// A web site whose pages may ask the API, as `https://console.example`. Once for each of several;
+    /// in the environment, commas between them. None unless said
+    #[arg(
+        long = "cors-origin",
+        env = "LUXXON_CORS_ORIGINS",
+        value_name = "ORIGIN",
+        value_delimiter = ','
+    )]
+    pub cors_origins: Vec<String>,
+
     /// How the log is written: text unless said
     #[arg(long, env = "LUXXON_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,

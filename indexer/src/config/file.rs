@@ -29,6 +29,9 @@ pub(super) struct File {
     explorer_url: Option<Url>,
     audit_seconds: Option<u64>,
     admin_token_file: Option<PathBuf>,
+    key_requests_per_second: Option<u32>,
+    #[serde(default)]
+    cors_origins: Vec<String>,
     log_format: Option<LogFormat>,
     #[serde(default, rename = "provider")]
     pub(super) providers: Vec<ProviderEntry>,
@@ -80,6 +83,8 @@ impl File {
         let max_block_range = within("max_block_range", self.max_block_range, 1, 10_000)?;
         let poll_ms = within("poll_ms", self.poll_ms, 10, 60_000)?;
         let audit_seconds = within("audit_seconds", self.audit_seconds, 0, 86_400)?;
+        let key_requests = self.key_requests_per_second.map(u64::from);
+        within("key_requests_per_second", key_requests, 0, 100_000)?;
         within("quorum", self.quorum.map(u64::from), 1, 2)?;
         Ok(Flags {
             config: flags.config,
@@ -98,6 +103,12 @@ impl File {
             explorer_url: flags.explorer_url.or(self.explorer_url),
             audit_seconds: flags.audit_seconds.or(audit_seconds),
             admin_token_file: flags.admin_token_file.or(self.admin_token_file),
+            key_requests_per_second: flags.key_requests_per_second.or(self.key_requests_per_second),
+            cors_origins: if flags.cors_origins.is_empty() {
+                self.cors_origins
+            } else {
+                flags.cors_origins
+            },
             log_format: flags.log_format.or(self.log_format),
         })
     }

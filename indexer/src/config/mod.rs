@@ -16,10 +16,12 @@ use crate::{
     metrics::Metrics,
 };
 use alloy::primitives::Address;
+use axum::http::HeaderValue;
 use file::{File, ProviderEntry};
 use std::{
     env, fmt, fs,
     net::SocketAddr,
+    num::NonZeroU32,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -55,6 +57,10 @@ pub struct Config {
     pub audit_every: Option<Duration>,
     /// What opens administration over HTTP; `None` for none.
     pub admin_token: Option<AdminToken>,
+    /// Requests that one API key may make in a second; `None` for as many as it likes.
+    pub key_requests_per_second: Option<NonZeroU32>,
+    /// The web sites whose pages may ask the API.
+    pub cors_origins: Vec<HeaderValue>,
     /// How the log is written.
     pub log_format: LogFormat,
     public_rpc_url: Option<Url>,
@@ -78,6 +84,7 @@ impl fmt::Debug for NodeConfig {
 const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 3010);
 const DEFAULT_AUDIT_SECONDS: u64 = 60;
+const DEFAULT_KEY_REQUESTS: u32 = 100;
 const DEFAULT_POLL_MS: u64 = 500;
 const DEFAULT_TIMEOUT_MS: u64 = 20_000;
 
@@ -142,6 +149,14 @@ impl Config {
                 seconds => Some(Duration::from_secs(seconds)),
             },
             admin_token: admin_token(flags.admin_token_file.as_deref())?,
+            key_requests_per_second: NonZeroU32::new(
+                flags.key_requests_per_second.unwrap_or(DEFAULT_KEY_REQUESTS),
+            ),
+            cors_origins: flags
+                .cors_origins
+                .iter()
+                .map(|text| origin(text))
+                .collect::<Result<_, _>>()?,
             log_format: flags.log_format.unwrap_or_default(),
             public_rpc_url: flags.public_rpc_url,
             explorer_url: flags.explorer_url,
@@ -285,6 +300,22 @@ fn admin_token(path: Option<&Path>) -> Result<Option<AdminToken>, ConfigError> {
     token.map(Some).map_err(|error| ConfigError(format!("{source}: {error}")))
 }
 
+/// A web site, as browsers name it: scheme, host and, where it is not the usual one, port.
+fn origin(text: &str) -> Result<HeaderValue, ConfigError> {
+    let wrong = || {
+        ConfigError(format!(
+            "cors_origins has {text:?}: expected a scheme, a host and perhaps a port, as \
+             https://console.example"
+        ))
+    };
+    let url: Url = text.parse().map_err(|_| wrong())?;
+    let is_web = matches!(url.scheme(), "http" | "https");
+    if !is_web || url.origin().ascii_serialization() != text {
+        return Err(wrong());
+    }
+    HeaderValue::try_from(text).map_err(|_| wrong())
+}
+
 /// Each key has a flag and a variable of the same name.
 fn missing(key: &str) -> ConfigError {
     let (flag, variable) = (key.replace('_', "-"), key.to_uppercase());
@@ -368,6 +399,17 @@ mod tests {
         let error = address(&right.replace("a7", "A7")).unwrap_err();
         assert!(error.contains(right), "{error}");
         assert!(address("0xa748").is_err());
+    }
+
+    #[test]
+    fn a_web_site_is_named_as_browsers_do() {
+        for right in ["https://console.example", "http://localhost:3020"] {
+            assert_eq!(origin(right).unwrap(), right);
+        }
+        for wrong in ["*", "console.example", "https://console.example/", "ftp://host", "null"] {
+            let error = origin(wrong).unwrap_err().to_string();
+            assert!(error.contains("as https://console.example"), "{error}");
+        }
     }
 
     #[test]

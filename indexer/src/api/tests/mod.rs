@@ -5,6 +5,7 @@ mod auth;
 mod consistency;
 mod events;
 mod failures;
+mod manners;
 mod public;
 mod settlements;
 mod wallet;
@@ -100,7 +101,8 @@ const ADMIN_TOKEN: &str = "an-admin-token-of-the-tests-0123456789";
 fn options() -> Options {
     let (config, build_sha) = (public_config(), "0d4f1a2b".to_owned());
     let admin = Some(AdminToken::new(ADMIN_TOKEN).unwrap());
-    Options { config, build_sha, admin, uses: Arc::default() }
+    let (uses, requests_per_second, cors_origins) = (Arc::default(), None, Vec::new());
+    Options { config, build_sha, admin, uses, requests_per_second, cors_origins }
 }
 
 fn public_config() -> PublicConfig {

@@ -1,0 +1,95 @@
+use super::{Answer, Server, add_key, ask, get, options};
+use crate::{
+    api::{Options, router},
+    store::Scope,
+    testing::{CONSUMER, block, deposit, take},
+};
+use axum::{
+    body::Body,
+    http::{HeaderValue, Request, StatusCode},
+};
+use http_body_util::BodyExt;
+use serde_json::json;
+use std::num::NonZeroU32;
+use tower::ServiceExt;
+
+async fn get_with(server: &Server, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let mut request = Request::get(format!("/api/v1{path}"))
+        .header("authorization", format!("Bearer {}", server.consumer.key));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    ask(&server.router, request.body(Body::empty()).unwrap()).await
+}
+
+#[tokio::test]
+async fn every_answer_names_its_request_as_the_client_does_where_it_does() {
+    let server = Server::start().await;
+    let first = server.get("/wallet", &server.consumer).await.headers["x-request-id"].clone();
+    let second = server.get("/nowhere", &server.consumer).await.headers["x-request-id"].clone();
+    assert_ne!(first, second);
+    let given = get_with(&server, "/wallet", &[("x-request-id", "call-7")]).await;
+    assert_eq!(given.headers["x-request-id"], "call-7");
+    for other in ["", "two words", &"x".repeat(65)] {
+        let answer = get_with(&server, "/wallet", &[("x-request-id", other)]).await;
+        assert_ne!(answer.headers["x-request-id"], other);
+    }
+}
+
+#[tokio::test]
+async fn what_a_client_has_is_not_sent_again() {
+    let server = Server::start().await;
+    let tag = |answer: &Answer| answer.headers["etag"].to_str().unwrap().to_owned();
+    let first = tag(&server.get("/wallet", &server.consumer).await);
+    assert!(first.starts_with("W/\""), "{first}");
+    assert_eq!(tag(&server.get("/wallet", &server.consumer).await), first);
+    for known in [first.clone(), format!("W/\"other\", {first}")] {
+        let request = Request::get("/api/v1/wallet")
+            .header("authorization", format!("Bearer {}", server.consumer.key))
+            .header("if-none-match", known);
+        let answer = server.router.clone().oneshot(request.body(Body::empty()).unwrap());
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(answer.headers()["etag"], first.as_str());
+        assert!(answer.headers().contains_key("x-lx-sync-token"));
+        assert!(answer.into_body().collect().await.unwrap().to_bytes().is_empty());
+    }
+    take(&server.store, block(101), [deposit(CONSUMER, 5)]).await;
+    let changed = get_with(&server, "/wallet", &[("if-none-match", &first)]).await;
+    assert_ne!(tag(&changed), first);
+    assert_eq!(changed.data()["trackedBalance"], "5");
+}
+
+#[tokio::test]
+async fn a_key_that_asks_too_often_is_told_when_to_come_again() {
+    let server = Server::start().await;
+    let requests_per_second = NonZeroU32::new(3);
+    let limited = router(server.store.clone(), Options { requests_per_second, ..options() });
+    for _ in 0..3 {
+        get(&limited, "/wallet", &server.consumer.key).await.data();
+    }
+    let refused = get(&limited, "/wallet", &server.consumer.key).await;
+    assert_eq!(refused.headers["retry-after"], "1");
+    refused.refused(429, "RATE_LIMITED", "Too many requests", None);
+    // Each key for itself, also of one workspace; and who has none is not counted.
+    let workspace = &server.consumer.workspace;
+    let other = add_key(&server.store, workspace, "other", &[Scope::WalletRead]).await;
+    get(&limited, "/wallet", &other).await.data();
+    get(&limited, "/wallet", &server.operator.key).await.data();
+}
+
+#[tokio::test]
+async fn no_page_may_ask_unless_its_site_is_named() {
+    let server = Server::start().await;
+    let origin = ("origin", "https://console.example");
+    let allowed = "access-control-allow-origin";
+    assert!(!get_with(&server, "/wallet", &[origin]).await.headers.contains_key(allowed));
+    let cors_origins = vec![HeaderValue::from_static(origin.1)];
+    let open = router(server.store.clone(), Options { cors_origins, ..options() });
+    let named = Server { router: open, ..Server::start().await };
+    let answer = get_with(&named, "/config", &[origin]).await;
+    assert_eq!(answer.headers[allowed], origin.1);
+    let other = get_with(&named, "/config", &[("origin", "https://other.example")]).await;
+    assert!(!other.headers.contains_key(allowed));
+    assert_eq!(other.data()["chainId"], json!(options().config.chain_id));
+}
