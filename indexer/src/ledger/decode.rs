@@ -1,7 +1,7 @@
 use super::{Change, Event, Position, Settlement};
 use alloy::{
     primitives::{Address, B256, Log, U256},
-    sol_types::{SolEvent, SolEventInterface},
+    sol_types::{SolEvent, SolEventInterface, abi::AbiDecoderConfig},
 };
 use luxxon_bindings::{
     MicroUsdc, SessionId, TooLarge,
@@ -75,8 +75,12 @@ pub fn decode(deployment: &Deployment, raw: &RawLog) -> Result<Option<Event>, De
     Ok(change.map(|change| Event { position: raw.position, tx_hash: raw.tx_hash, change }))
 }
 
+/// A field wider than its type is refused, and so is data behind the last field: left to itself, the
+/// decoder cuts the one and passes over the other.
+const EXACT: AbiDecoderConfig = AbiDecoderConfig::new().strict(true);
+
 fn settlement_change(log: &Log) -> Result<Option<Change>, DecodeError> {
-    let event = SettlementEvents::decode_log(log)
+    let event = SettlementEvents::decode_log_with_config(log, EXACT)
         .map_err(|error| DecodeError::UnknownEvent(error.to_string()))?
         .data;
     Ok(Some(match event {
@@ -120,7 +124,7 @@ fn settlement(event: &Settled) -> Result<Settlement, DecodeError> {
 }
 
 fn approval(log: &Log, settlement: Address) -> Result<Change, DecodeError> {
-    let approval = Approval::decode_log(log)
+    let approval = Approval::decode_log_with_config(log, EXACT)
         .map_err(|error| DecodeError::NotOurApproval(error.to_string()))?
         .data;
     if approval.spender != settlement {
@@ -255,6 +259,29 @@ mod tests {
         assert_eq!(held, Change::PayoutHeld { account, amount: money });
         let claimed = change(log_of(of, &Claimed { account: OPERATOR, amount }));
         assert_eq!(claimed, Change::Claimed { account, amount: money });
+    }
+
+    #[test]
+    fn a_log_that_is_not_exactly_what_its_abi_says_is_an_error() {
+        let good =
+            log_of(DEPLOYMENT.settlement, &Withdrawn { account: CONSUMER, amount: U256::from(5) });
+        let broken = |break_it: fn(&mut Vec<B256>, &mut Vec<u8>)| {
+            let mut raw = good.clone();
+            let (mut topics, mut data) = (raw.log.topics().to_vec(), raw.log.data.data.to_vec());
+            break_it(&mut topics, &mut data);
+            raw.log.data = LogData::new_unchecked(topics, data.into());
+            decode(&DEPLOYMENT, &raw)
+        };
+        assert!(broken(|_, _| ()).is_ok());
+        for (why, outcome) in [
+            ("an address of more than 20 bytes", broken(|topics, _| topics[1].0[11] = 1)),
+            ("a topic too many", broken(|topics, _| topics.push(B256::ZERO))),
+            ("a topic too few", broken(|topics, _| topics.truncate(1))),
+            ("data that ends early", broken(|_, data| data.truncate(31))),
+            ("data that goes on", broken(|_, data| data.extend([0; 32]))),
+        ] {
+            assert!(matches!(outcome, Err(DecodeError::UnknownEvent(_))), "{why}: {outcome:?}");
+        }
     }
 
     #[test]
