@@ -34,39 +34,54 @@ CREATE TABLE cursor (
 
 -- What happened, in the order of the chain.
 CREATE TABLE events (
-    block_number       INTEGER NOT NULL REFERENCES blocks (number),
-    log_index          INTEGER NOT NULL CHECK (log_index >= 0),
-    tx_hash            BLOB    NOT NULL CHECK (length(tx_hash) = 32),
-    -- 1 deposit, 2 withdrawal, 3 settle, 4 approval, 5 payout held, 6 claimed
-    kind               INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 6),
-    -- Whose pool or claimable changed, or whose allowance.
-    account            BLOB    NOT NULL CHECK (length(account) = 20),
+    block_number        INTEGER NOT NULL REFERENCES blocks (number),
+    log_index           INTEGER NOT NULL CHECK (log_index >= 0),
+    tx_hash             BLOB    NOT NULL CHECK (length(tx_hash) = 32),
+    -- 1 deposit, 2 withdrawal, 3 settle, 4 approval, 5 payout held, 6 claimed, 7 limits set, 8 entry
+    -- skipped
+    kind                INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 8),
+    -- Whose pool or claimable changed, or whose allowance or limits. Entry skipped: the consumer.
+    account             BLOB    NOT NULL CHECK (length(account) = 20),
     -- Deposit: who paid. Settle: the operator.
-    counterparty       BLOB    CHECK (length(counterparty) = 20),
+    counterparty        BLOB    CHECK (length(counterparty) = 20),
     -- What entered or left the pool or claimable. Settle: to_amount + fee_amount.
-    amount             INTEGER CHECK (amount >= 0),
+    amount              INTEGER CHECK (amount >= 0),
     -- Approval: 32 bytes, big-endian, any value.
-    allowance          BLOB    CHECK (length(allowance) = 32),
+    allowance           BLOB    CHECK (length(allowance) = 32),
+    -- Settle and entry skipped.
+    session_id          BLOB    CHECK (length(session_id) = 32),
     -- Settle only.
-    session_id         BLOB    CHECK (length(session_id) = 32),
-    to_amount          INTEGER CHECK (to_amount >= 0),
-    fee_amount         INTEGER CHECK (fee_amount >= 0),
+    to_amount           INTEGER CHECK (to_amount >= 0),
+    fee_amount          INTEGER CHECK (fee_amount >= 0),
     -- 8 bytes, big-endian: no money stands behind a rate, so it may have all of its 64 bits.
-    rate_per_second    BLOB    CHECK (length(rate_per_second) = 8),
-    chargeable_seconds INTEGER CHECK (chargeable_seconds >= 0),
+    rate_per_second     BLOB    CHECK (length(rate_per_second) = 8),
+    chargeable_seconds  INTEGER CHECK (chargeable_seconds >= 0),
+    -- Limits set only: µUSDC per second, µUSDC, and µUSDC per UTC day; 0 is no limit. As wide as the
+    -- contract has them: 32, 48 and 48 bits.
+    max_rate_per_second INTEGER CHECK (max_rate_per_second BETWEEN 0 AND 4294967295),
+    max_per_session     INTEGER CHECK (max_per_session BETWEEN 0 AND 281474976710655),
+    max_per_day         INTEGER CHECK (max_per_day BETWEEN 0 AND 281474976710655),
+    -- Entry skipped only: its place in its batch, from 0, and the selector of the contract's error.
+    entry_index         INTEGER CHECK (entry_index BETWEEN 0 AND 99),
+    reason              BLOB    CHECK (length(reason) = 4),
     PRIMARY KEY (block_number, log_index),
     CHECK ((counterparty IS NOT NULL) = (kind IN (1, 3))),
-    CHECK ((amount IS NOT NULL) = (kind <> 4)),
+    CHECK ((amount IS NOT NULL) = (kind NOT IN (4, 7, 8))),
     CHECK ((allowance IS NOT NULL) = (kind = 4)),
-    CHECK ((session_id IS NOT NULL) = (kind = 3)),
+    CHECK ((session_id IS NOT NULL) = (kind IN (3, 8))),
     CHECK ((to_amount IS NOT NULL) = (kind = 3)),
     CHECK ((fee_amount IS NOT NULL) = (kind = 3)),
     CHECK ((rate_per_second IS NOT NULL) = (kind = 3)),
     CHECK ((chargeable_seconds IS NOT NULL) = (kind = 3)),
+    CHECK ((max_rate_per_second IS NOT NULL) = (kind = 7)),
+    CHECK ((max_per_session IS NOT NULL) = (kind = 7)),
+    CHECK ((max_per_day IS NOT NULL) = (kind = 7)),
+    CHECK ((entry_index IS NOT NULL) = (kind = 8)),
+    CHECK ((reason IS NOT NULL) = (kind = 8)),
     CHECK (kind <> 3 OR amount = to_amount + fee_amount)
 ) STRICT, WITHOUT ROWID;
 
--- The two tables that follow find events: by whom they concern, and by session. They are tables and
+-- The four tables that follow find events: by whom they concern, and by session. They are tables and
 -- no indexes of `events`, so that a transaction can enter its rows in the order of their keys. These
 -- are hashes, as good as: in the order of the chain, every row would go to another page, and a page
 -- would be written many times over.
@@ -87,6 +102,22 @@ CREATE TABLE settlements (
     session_id   BLOB    PRIMARY KEY CHECK (length(session_id) = 32),
     block_number INTEGER NOT NULL,
     log_index    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Where batches left a session out, as often as they did: before it was settled, and after.
+CREATE TABLE skips (
+    session_id   BLOB    NOT NULL CHECK (length(session_id) = 32),
+    block_number INTEGER NOT NULL,
+    log_index    INTEGER NOT NULL,
+    PRIMARY KEY (session_id, block_number, log_index)
+) STRICT, WITHOUT ROWID;
+
+-- Where each account set its limits. The last of them holds.
+CREATE TABLE limits_set (
+    account      BLOB    NOT NULL CHECK (length(account) = 20),
+    block_number INTEGER NOT NULL,
+    log_index    INTEGER NOT NULL,
+    PRIMARY KEY (account, block_number, log_index)
 ) STRICT, WITHOUT ROWID;
 
 -- What each pool holds. An empty pool has no row.

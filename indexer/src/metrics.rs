@@ -1,16 +1,26 @@
 //! What the daemon counts, for Prometheus.
 
-use crate::ledger::Block;
+use crate::ledger::{Block, Change, Event, error_name};
+use alloy::primitives::Selector;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
 use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
     fmt,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
+
+/// Reasons without a name that are told apart. The contract has a name for each that it gives: these
+/// are for one that is not what it was taken for, which must not fill the memory.
+const MOST_UNNAMED: usize = 16;
 
 /// Counters and gauges, and the registry that names them. Shared by the parts of one daemon.
 #[derive(Debug)]
@@ -25,6 +35,8 @@ pub struct Metrics {
     /// Unix time of the cursor's block; 0 before there is one.
     cursor_time: AtomicU64,
     events: Counter,
+    entries_skipped: Family<SkipLabels, Counter>,
+    unnamed_reasons: Mutex<BTreeSet<Selector>>,
     reorg_depth: Histogram,
     rpc_calls: Family<RpcLabels, Counter>,
     range_blocks: Gauge,
@@ -42,6 +54,32 @@ pub(crate) struct Counts {
     pub(crate) head: u64,
     /// Events taken in since the start.
     pub(crate) events: u64,
+}
+
+/// What a transaction takes in, as far as it is counted.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    events: u64,
+    /// How many entries were skipped for each reason.
+    skipped: BTreeMap<Selector, u64>,
+}
+
+impl Taken {
+    /// What `events` are.
+    pub(crate) fn of(events: &[Event]) -> Self {
+        let mut taken = Self { events: events.len() as u64, ..Self::default() };
+        for event in events {
+            if let Change::EntrySkipped { reason, .. } = event.change {
+                *taken.skipped.entry(reason).or_default() += 1;
+            }
+        }
+        taken
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SkipLabels {
+    reason: Cow<'static, str>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -68,6 +106,8 @@ impl Default for Metrics {
             lag_seconds: Gauge::default(),
             cursor_time: AtomicU64::new(0),
             events: Counter::default(),
+            entries_skipped: Family::default(),
+            unnamed_reasons: Mutex::default(),
             reorg_depth: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0]),
             rpc_calls: Family::default(),
             range_blocks: Gauge::default(),
@@ -90,6 +130,8 @@ impl Metrics {
         let help = "Age of the last block that is in";
         all.register_with_unit("lag", help, Unit::Seconds, self.lag_seconds.clone());
         all.register("events", "Events taken in", self.events.clone());
+        let help = "Entries that batches left out, by the contract's error";
+        all.register("entries_skipped", help, self.entries_skipped.clone());
         let help = "Blocks taken back by a reorg";
         all.register("reorg_depth", help, self.reorg_depth.clone());
         all.register("rpc_calls", "Calls of nodes, by their outcome", self.rpc_calls.clone());
@@ -118,10 +160,27 @@ impl Metrics {
         self.cursor_time.store(cursor.timestamp, Ordering::Relaxed);
     }
 
-    /// A transaction that took in `events`.
-    pub(crate) fn committed(&self, events: usize, took: Duration) {
-        self.events.inc_by(events as u64);
+    /// A transaction that took in `taken`.
+    pub(crate) fn committed(&self, taken: &Taken, took: Duration) {
+        self.events.inc_by(taken.events);
+        for (reason, count) in &taken.skipped {
+            let labels = SkipLabels { reason: self.name_of(*reason) };
+            self.entries_skipped.get_or_create(&labels).inc_by(*count);
+        }
         self.commit_seconds.observe(took.as_secs_f64());
+    }
+
+    /// The name of the contract's error, else its selector; else, where there are too many of those,
+    /// one word for all of them.
+    fn name_of(&self, reason: Selector) -> Cow<'static, str> {
+        if let Some(name) = error_name(reason) {
+            return name.into();
+        }
+        let mut unnamed = self.unnamed_reasons.lock().unwrap_or_else(PoisonError::into_inner);
+        if unnamed.len() < MOST_UNNAMED {
+            unnamed.insert(reason);
+        }
+        if unnamed.contains(&reason) { reason.to_string().into() } else { "other".into() }
     }
 
     /// How far the ledger has come.
@@ -172,7 +231,62 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy::primitives::B256;
+    use crate::testing::{CONSUMER, block, deposit, one_block};
+    use alloy::{
+        primitives::{B256, fixed_bytes},
+        sol_types::SolError,
+    };
+    use luxxon_bindings::{
+        SessionId,
+        settlement::LuxxonSettlement::{DayLimitExceeded, InsufficientPool},
+    };
+
+    /// A transaction with an event for each of these reasons, behind one that is none.
+    fn skipping(reasons: impl IntoIterator<Item = Selector>) -> Taken {
+        let skipped = |reason| Change::EntrySkipped {
+            session: SessionId(B256::ZERO),
+            from: CONSUMER,
+            index: 0,
+            reason,
+        };
+        let changes = [deposit(CONSUMER, 1)].into_iter().chain(reasons.into_iter().map(skipped));
+        Taken::of(&one_block(block(100), changes).events)
+    }
+
+    #[test]
+    fn skipped_entries_are_counted_by_the_name_of_the_error_else_by_its_selector() {
+        let metrics = Metrics::default();
+        let (pool, day) = (InsufficientPool::SELECTOR.into(), DayLimitExceeded::SELECTOR.into());
+        let unnamed = fixed_bytes!("0x0badf00d");
+        metrics.committed(&skipping([pool, unnamed, pool, day]), Duration::ZERO);
+        metrics.committed(&skipping([]), Duration::ZERO);
+        metrics.committed(&skipping([pool]), Duration::ZERO);
+        let text = metrics.text().unwrap();
+        for line in [
+            "luxxon_indexer_events_total 8",
+            "luxxon_indexer_entries_skipped_total{reason=\"InsufficientPool\"} 3",
+            "luxxon_indexer_entries_skipped_total{reason=\"DayLimitExceeded\"} 1",
+            "luxxon_indexer_entries_skipped_total{reason=\"0x0badf00d\"} 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn however_many_reasons_there_are_their_labels_are_few() {
+        let metrics = Metrics::default();
+        let reasons = (0..1_000u32).map(|number| Selector::from(number.to_be_bytes()));
+        metrics.committed(&skipping(reasons), Duration::ZERO);
+        // Those that are told apart still are.
+        metrics.committed(&skipping([Selector::ZERO]), Duration::ZERO);
+        let text = metrics.text().unwrap();
+        let skipped: Vec<_> =
+            text.lines().filter(|line| line.contains("entries_skipped_total{")).collect();
+        assert_eq!(skipped.len(), MOST_UNNAMED + 1, "{text}");
+        let others = format!("{{reason=\"other\"}} {}", 1_000 - MOST_UNNAMED);
+        assert!(skipped.iter().any(|line| line.ends_with(&others)), "{text}");
+        assert!(skipped.iter().any(|line| line.ends_with("{reason=\"0x00000000\"} 2")), "{text}");
+    }
 
     #[test]
     fn what_was_counted_is_in_the_text_under_its_name() {

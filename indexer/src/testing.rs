@@ -2,14 +2,17 @@
 //! a directory of its own.
 
 use crate::{
-    ledger::{Block, Change, Deployment, Event, Position, Settlement, meter::Reading},
+    ledger::{Block, Change, Deployment, Event, Limits, Position, Settlement, meter::Reading},
     store::{
         Batch, Cursor, Heights, NewSession, NewWorkspace, Pins, SqliteStore, Store, Wallet,
         Workspace,
     },
 };
-use alloy::primitives::{Address, B256, U256, address, keccak256};
-use luxxon_bindings::{MicroUsdc, SessionId};
+use alloy::{
+    primitives::{Address, B256, U256, address, keccak256},
+    sol_types::SolError,
+};
+use luxxon_bindings::{MicroUsdc, SessionId, settlement::LuxxonSettlement::InsufficientPool};
 use std::path::PathBuf;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -70,6 +73,24 @@ pub(crate) fn approval(owner: Address, allowance: U256) -> Change {
     Change::Approval { owner, allowance }
 }
 
+pub(crate) fn limits_set(account: Address, limits: Limits) -> Change {
+    Change::LimitsSet { account, limits }
+}
+
+pub(crate) fn limits(max_rate_per_second: u64, max_per_session: u64, max_per_day: u64) -> Limits {
+    Limits {
+        max_rate_per_second: MicroUsdc::new(max_rate_per_second),
+        max_per_session: MicroUsdc::new(max_per_session),
+        max_per_day: MicroUsdc::new(max_per_day),
+    }
+}
+
+/// Left out as the `index`th entry of a batch, because the pool holds too little.
+pub(crate) fn skipped(session: Uuid, from: Address, index: u8) -> Change {
+    let reason = InsufficientPool::SELECTOR.into();
+    Change::EntrySkipped { session: SessionId::of(session), from, index, reason }
+}
+
 /// A payment of `to_amount` to the operator and `fee_amount` to the platform.
 pub(crate) fn settle(
     session: Uuid,
@@ -120,9 +141,10 @@ pub(crate) fn cursor(block: Block, final_block: u64, owed: u64) -> Cursor {
     Cursor { block, safe_block: final_block, final_block, owed: MicroUsdc::new(owed) }
 }
 
-/// A wallet whose pool holds `balance`, and for which nothing is held.
+/// A wallet whose pool holds `balance`, for which nothing is held, and which has no limits.
 pub(crate) fn pool_of(balance: u64, at: Block) -> Wallet {
-    Wallet { balance: MicroUsdc::new(balance), claimable: MicroUsdc::ZERO, at }
+    let (balance, limits) = (MicroUsdc::new(balance), Limits::default());
+    Wallet { balance, claimable: MicroUsdc::ZERO, limits, at }
 }
 
 /// A new database. It is gone when the directory is dropped.

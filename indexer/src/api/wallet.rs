@@ -119,7 +119,10 @@ fn event_dto(workspace_id: Uuid, entry: &WalletEvent) -> Result<EventDto, ApiErr
             ("SETTLE", amount.to_string(), Some(settlement.session.0))
         }
         // The published history has no such kinds, and the store leaves them out of it.
-        Change::PayoutHeld { .. } | Change::Claimed { .. } => {
+        Change::PayoutHeld { .. }
+        | Change::Claimed { .. }
+        | Change::LimitsSet { .. }
+        | Change::EntrySkipped { .. } => {
             return Err(ApiError::new(Code::InternalServerError).detail("kind:unpublished"));
         }
     };

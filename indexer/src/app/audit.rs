@@ -139,6 +139,13 @@ fn both_sides(contradiction: &Contradiction) -> (String, u64, u64) {
                 Misplaced::WalletEvent(account, Position { block, log_index }) => {
                     format!("event {log_index} of block {block}, as {account} sees it,")
                 }
+                Misplaced::Skip(session, Position { block, log_index }) => {
+                    let session = session.0;
+                    format!("event {log_index} of block {block}, as one that skips {session},")
+                }
+                Misplaced::LimitsSet(account, Position { block, log_index }) => {
+                    format!("event {log_index} of block {block}, as one that limits {account},")
+                }
             };
             (what, by_event.into(), (!by_event).into())
         }

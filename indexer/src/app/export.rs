@@ -33,10 +33,18 @@ struct Row {
     chargeable_seconds: Option<String>,
     session_hash: Option<String>,
     allowance: Option<String>,
+    max_rate_per_second: Option<String>,
+    max_per_session: Option<String>,
+    max_per_day: Option<String>,
+    /// The entry's place in its batch.
+    entry_index: Option<String>,
+    /// The selector of the contract's error.
+    reason: Option<String>,
 }
 
 const NAMES: &str = "blockNumber,logIndex,blockHash,blockTime,txHash,kind,account,counterparty,\
-                     amount,toAmount,feeAmount,ratePerSecond,chargeableSeconds,sessionHash,allowance";
+                     amount,toAmount,feeAmount,ratePerSecond,chargeableSeconds,sessionHash,allowance,\
+                     maxRatePerSecond,maxPerSession,maxPerDay,entryIndex,reason";
 
 /// Writes every event, to `out` or to standard output.
 pub(super) async fn export(db: PathBuf, format: ExportFormat, out: Option<PathBuf>) -> Result<()> {
@@ -129,6 +137,22 @@ impl Row {
                 allowance: Some(allowance.to_string()),
                 ..Self::default()
             },
+            Change::LimitsSet { account, limits } => Self {
+                kind: "LIMITS_SET",
+                account: account.to_string(),
+                max_rate_per_second: Some(limits.max_rate_per_second.to_string()),
+                max_per_session: Some(limits.max_per_session.to_string()),
+                max_per_day: Some(limits.max_per_day.to_string()),
+                ..Self::default()
+            },
+            Change::EntrySkipped { session, from, index, reason } => Self {
+                kind: "ENTRY_SKIPPED",
+                account: from.to_string(),
+                session_hash: Some(session.0.to_string()),
+                entry_index: Some(index.to_string()),
+                reason: Some(reason.to_string()),
+                ..Self::default()
+            },
         };
         let Self { block_number, log_index, block_hash, block_time, tx_hash, .. } = row;
         Self { block_number, log_index, block_hash, block_time, tx_hash, ..what }
@@ -153,6 +177,11 @@ impl Row {
             or_nothing(&self.chargeable_seconds),
             or_nothing(&self.session_hash),
             or_nothing(&self.allowance),
+            or_nothing(&self.max_rate_per_second),
+            or_nothing(&self.max_per_session),
+            or_nothing(&self.max_per_day),
+            or_nothing(&self.entry_index),
+            or_nothing(&self.reason),
         ]
         .join(",")
     }

@@ -9,7 +9,7 @@ mod calls;
 use crate::{
     chain::{ChainError, Providers},
     ledger::{Block, Deployment, Holding, Position},
-    store::{AccountBalances, Cursor, Store, StoreError},
+    store::{AccountState, Cursor, Store, StoreError},
 };
 use alloy::primitives::{Address, U256};
 use calls::Question;
@@ -57,7 +57,7 @@ pub enum Outcome {
 pub struct Compared {
     /// The block on both sides.
     pub block: Block,
-    /// How many accounts: `deposits` and `claimable` of each.
+    /// How many accounts: `deposits`, `claimable` and `limitsOf` of each.
     pub accounts: u64,
     /// How many sessions: whether each is `settled`.
     pub sessions: u64,
@@ -85,6 +85,12 @@ pub enum Subject {
     Pool(Address),
     /// `claimable(account)`.
     Claimable(Address),
+    /// `limitsOf(account)`, the first of it.
+    MaxRatePerSecond(Address),
+    /// `limitsOf(account)`, the second.
+    MaxPerSession(Address),
+    /// `limitsOf(account)`, the third.
+    MaxPerDay(Address),
     /// `settled(session)`: 1 is yes.
     Settled(SessionId),
 }
@@ -105,6 +111,9 @@ impl fmt::Display for Subject {
             Self::UsdcHeld => f.write_str("the USDC the contract holds"),
             Self::Pool(account) => write!(f, "deposits({account})"),
             Self::Claimable(account) => write!(f, "claimable({account})"),
+            Self::MaxRatePerSecond(account) => write!(f, "limitsOf({account}).maxRatePerSecond"),
+            Self::MaxPerSession(account) => write!(f, "limitsOf({account}).maxPerSession"),
+            Self::MaxPerDay(account) => write!(f, "limitsOf({account}).maxPerDay"),
             Self::Settled(session) => write!(f, "settled({})", session.0),
         }
     }
@@ -143,7 +152,11 @@ impl Again {
         let mut again = Self::default();
         for Difference { subject, .. } in differences {
             match subject {
-                Subject::Pool(account) | Subject::Claimable(account) => {
+                Subject::Pool(account)
+                | Subject::Claimable(account)
+                | Subject::MaxRatePerSecond(account)
+                | Subject::MaxPerSession(account)
+                | Subject::MaxPerDay(account) => {
                     again.accounts.insert(*account);
                 }
                 Subject::Settled(session) => {
@@ -278,8 +291,8 @@ impl<S: Store> Auditor<S> {
         accounts: &[Address],
         sessions: &[SessionId],
     ) -> Result<Outcome, AuditError> {
-        let (balances, owed) = self.store.balances_at(block.number, accounts).await?;
-        // Read after the balances: they are of this block if it is still the one.
+        let (states, owed) = self.store.accounts_at(block.number, accounts).await?;
+        // Read after the accounts: they are of this block if it is still the one.
         if !self.still_there(block).await? {
             return Ok(Outcome::Replaced(block));
         }
@@ -287,27 +300,21 @@ impl<S: Store> Auditor<S> {
             let reason = "the contract was not deployed yet".to_owned();
             return Ok(Outcome::StateUnavailable { block, reason });
         }
-        let owed = U256::from(owed.get());
         let mut questions = match sums {
-            Sums::Compared => {
-                [Subject::TotalOwed, Subject::UsdcHeld].map(|of| Question::new(of, owed)).to_vec()
-            }
+            Sums::Compared => vec![Question::TotalOwed(owed), Question::UsdcHeld(owed)],
             Sums::LeftOut => Vec::new(),
         };
-        for AccountBalances { account, pool, claimable } in balances {
-            questions.push(Question::new(Subject::Pool(account), U256::from(pool.get())));
-            let claimable = U256::from(claimable.get());
-            questions.push(Question::new(Subject::Claimable(account), claimable));
+        for AccountState { account, pool, claimable, limits } in states {
+            questions.push(Question::Pool(account, pool));
+            questions.push(Question::Claimable(account, claimable));
+            questions.push(Question::Limits(account, limits));
         }
-        let settled = |&session| Question::new(Subject::Settled(session), U256::ONE);
-        questions.extend(sessions.iter().map(settled));
+        questions.extend(sessions.iter().copied().map(Question::Settled));
 
         let mut differences = Vec::new();
         for some in questions.chunks(AT_ONCE) {
             match calls::ask(&self.providers, &self.deployment, block, some).await {
-                Ok(answers) => differences.extend(
-                    some.iter().zip(answers).filter_map(|(question, chain)| question.judge(chain)),
-                ),
+                Ok(found) => differences.extend(found),
                 Err(ChainError::StateUnavailable { message: reason, .. }) => {
                     return Ok(Outcome::StateUnavailable { block, reason });
                 }

@@ -65,7 +65,9 @@ impl BalanceChange {
                 Some(Self::Credit(Claimable(*account), *amount))
             }
             Change::Claimed { account, amount } => Some(Self::Debit(Claimable(*account), *amount)),
-            Change::Approval { .. } => None,
+            Change::Approval { .. } | Change::LimitsSet { .. } | Change::EntrySkipped { .. } => {
+                None
+            }
         }
     }
 
@@ -170,8 +172,8 @@ pub fn owed_after(owed: MicroUsdc, events: &[Event]) -> Result<MicroUsdc, Balanc
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::Settlement;
-    use alloy::primitives::{B256, U256};
+    use crate::ledger::{Limits, Settlement};
+    use alloy::primitives::{B256, Selector, U256};
     use luxxon_bindings::SessionId;
     use proptest::prelude::*;
 
@@ -260,11 +262,20 @@ mod tests {
     }
 
     #[test]
-    fn an_approval_touches_no_pool() {
+    fn approvals_limits_and_skipped_entries_touch_no_balance() {
         let mut balances = Balances::default();
         let approval = Change::Approval { owner: account(1), allowance: U256::MAX };
-        balances.apply(&event(0, approval)).unwrap();
-        assert_eq!(balances.iter().count(), 0);
+        let (account, limits) = (account(1), Limits::default());
+        let session = SessionId(B256::ZERO);
+        let skipped =
+            Change::EntrySkipped { session, from: account, index: 0, reason: Selector::ZERO };
+        for change in [approval, Change::LimitsSet { account, limits }, skipped] {
+            let event = event(0, change);
+            balances.apply(&event).unwrap();
+            balances.revert(&event).unwrap();
+            assert_eq!(owed_after(MicroUsdc::ZERO, &[event]), Ok(MicroUsdc::ZERO));
+        }
+        assert_eq!(balances, Balances::default());
     }
 
     fn changes() -> impl Strategy<Value = Change> {

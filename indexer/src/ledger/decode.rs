@@ -1,13 +1,13 @@
-use super::{Change, Event, Position, Settlement};
+use super::{Change, Event, Limits, MAX_BATCH_SIZE, Position, Settlement};
 use alloy::{
-    primitives::{Address, B256, Log, U256},
+    primitives::{Address, B256, Log, Selector, U256},
     sol_types::{SolEvent, SolEventInterface, abi::AbiDecoderConfig},
 };
 use luxxon_bindings::{
     MicroUsdc, SessionId, TooLarge,
     settlement::LuxxonSettlement::{
-        Claimed, Deposited, LuxxonSettlementEvents as SettlementEvents, PayoutHeld, Settled,
-        Withdrawn,
+        Claimed, Deposited, EntrySkipped, LimitsSet, LuxxonSettlementErrors as SettlementErrors,
+        LuxxonSettlementEvents as SettlementEvents, PayoutHeld, Settled, Withdrawn,
     },
     usdc::UsdcStandIn::Approval,
 };
@@ -47,8 +47,8 @@ pub enum DecodeError {
     /// A USDC log that is no `Approval` of the settlement contract.
     #[error("USDC log that is no Approval with the settlement contract as spender: {0}")]
     NotOurApproval(String),
-    /// A value larger than the contract can book.
-    #[error("{field}: {value} is larger than the contract can book")]
+    /// A value larger than the contract lets it be.
+    #[error("{field}: {value} is larger than the contract lets it be")]
     OutOfRange {
         /// The event's field.
         field: &'static str,
@@ -57,9 +57,9 @@ pub enum DecodeError {
     },
 }
 
-/// What `raw` says, or `None` for an event that changes no balance (a pause, a role, a limit, an
-/// entry that was skipped), and for what was before the contract: an allowance can be given to an
-/// address that has no code yet.
+/// What `raw` says, or `None` for an event that is no account's (a pause, a role, what is rescued),
+/// and for what was before the contract: an allowance can be given to an address that has no code
+/// yet.
 ///
 /// Amounts are narrowed to the 64 bits the contract bounds them to; one that does not fit is an
 /// error, never a cut.
@@ -97,8 +97,35 @@ fn settlement_change(log: &Log) -> Result<Option<Change>, DecodeError> {
         SettlementEvents::Claimed(Claimed { account, amount }) => {
             Change::Claimed { account, amount: money("amount", amount)? }
         }
+        SettlementEvents::LimitsSet(event) => limits_set(&event),
+        SettlementEvents::EntrySkipped(event) => entry_skipped(&event)?,
         _ => return Ok(None),
     }))
+}
+
+fn limits_set(event: &LimitsSet) -> Change {
+    let limits = Limits {
+        max_rate_per_second: MicroUsdc::new(event.maxRatePerSecond.into()),
+        max_per_session: MicroUsdc::new(event.maxPerSession.to()),
+        max_per_day: MicroUsdc::new(event.maxPerDay.to()),
+    };
+    Change::LimitsSet { account: event.account, limits }
+}
+
+fn entry_skipped(event: &EntrySkipped) -> Result<Change, DecodeError> {
+    let index = u8::try_from(event.index).ok().filter(|index| *index < MAX_BATCH_SIZE);
+    Ok(Change::EntrySkipped {
+        session: SessionId(event.sessionId),
+        from: event.from,
+        index: index.ok_or(DecodeError::OutOfRange { field: "index", value: event.index })?,
+        reason: event.reason,
+    })
+}
+
+/// The name of the contract's error with that selector, `None` where it has no such error.
+#[must_use]
+pub fn error_name(selector: Selector) -> Option<&'static str> {
+    SettlementErrors::name_by_selector(selector.0)
 }
 
 fn settlement(event: &Settled) -> Result<Settlement, DecodeError> {
@@ -140,8 +167,8 @@ fn money(field: &'static str, value: U256) -> Result<MicroUsdc, DecodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy::primitives::{LogData, address, b256};
-    use luxxon_bindings::settlement::LuxxonSettlement::{EntrySkipped, Paused, Rescued};
+    use alloy::primitives::{LogData, address, aliases::U48, b256, fixed_bytes, keccak256};
+    use luxxon_bindings::settlement::LuxxonSettlement::{Paused, Rescued};
 
     const DEPLOYMENT: Deployment = Deployment {
         settlement: address!("0x5e771e0000000000000000000000000000000001"),
@@ -211,6 +238,8 @@ mod tests {
         refused(settled(U256::ONE, U256::ZERO, U256::from(1u64 << 32)), "chargeableSeconds");
         let deposited = Deposited { account: CONSUMER, payer: CONSUMER, amount: U256::MAX };
         refused(log_of(DEPLOYMENT.settlement, &deposited), "amount");
+        refused(skipped(100, Selector::ZERO), "index");
+        refused(skipped(256, Selector::ZERO), "index");
     }
 
     #[test]
@@ -232,17 +261,10 @@ mod tests {
     }
 
     #[test]
-    fn events_that_change_no_balance_are_passed_over() {
+    fn events_that_are_no_accounts_are_passed_over() {
         let of = DEPLOYMENT.settlement;
-        let skipped = EntrySkipped {
-            sessionId: B256::ZERO,
-            from: CONSUMER,
-            index: U256::ZERO,
-            reason: [1, 2, 3, 4].into(),
-        };
         let events = [
             log_of(of, &Paused { account: OPERATOR }),
-            log_of(of, &skipped),
             log_of(of, &Rescued { to: OPERATOR, amount: U256::ONE }),
         ];
         for event in events {
@@ -259,6 +281,52 @@ mod tests {
         assert_eq!(held, Change::PayoutHeld { account, amount: money });
         let claimed = change(log_of(of, &Claimed { account: OPERATOR, amount }));
         assert_eq!(claimed, Change::Claimed { account, amount: money });
+    }
+
+    #[test]
+    fn limits_up_to_the_widest_and_none_at_all_are_kept() {
+        let limits = |rate, session, day| {
+            let set = LimitsSet {
+                account: CONSUMER,
+                maxRatePerSecond: rate,
+                maxPerSession: U48::from(session),
+                maxPerDay: U48::from(day),
+            };
+            let raw = log_of(DEPLOYMENT.settlement, &set);
+            let change = decode(&DEPLOYMENT, &raw).unwrap().unwrap().change;
+            let Change::LimitsSet { account, limits } = change else { panic!("{change:?}") };
+            assert_eq!(account, CONSUMER);
+            [limits.max_rate_per_second, limits.max_per_session, limits.max_per_day]
+                .map(MicroUsdc::get)
+        };
+        let most = (1u64 << 48) - 1;
+        assert_eq!(limits(u32::MAX, most - 1, most), [u32::MAX.into(), most - 1, most]);
+        assert_eq!(limits(0, 0, 0), [0; 3]);
+    }
+
+    fn skipped(index: u64, reason: Selector) -> RawLog {
+        let (session, index) = (B256::repeat_byte(1), U256::from(index));
+        let skipped = EntrySkipped { sessionId: session, from: CONSUMER, index, reason };
+        log_of(DEPLOYMENT.settlement, &skipped)
+    }
+
+    #[test]
+    fn a_skipped_entry_keeps_its_place_in_the_batch_and_its_reason_whatever_that_is() {
+        for (index, reason) in [(0, fixed_bytes!("0x00000000")), (99, fixed_bytes!("0xfedcba98"))] {
+            let event = decode(&DEPLOYMENT, &skipped(index.into(), reason)).unwrap().unwrap();
+            let (session, from) = (SessionId(B256::repeat_byte(1)), CONSUMER);
+            assert_eq!(event.change, Change::EntrySkipped { session, from, index, reason });
+            assert_eq!(event.change.account(), CONSUMER);
+        }
+    }
+
+    #[test]
+    fn a_reason_has_the_name_of_the_contracts_error() {
+        let name = |signature: &str| error_name(Selector::from_slice(&keccak256(signature)[..4]));
+        let insufficient = "InsufficientPool(address,uint256,uint256)";
+        assert_eq!(name(insufficient), Some("InsufficientPool"));
+        assert_eq!(name("DayLimitExceeded(address,uint256,uint256)"), Some("DayLimitExceeded"));
+        assert_eq!(name("InsufficientPool()"), None);
     }
 
     #[test]
@@ -280,6 +348,30 @@ mod tests {
             ("data that ends early", broken(|_, data| data.truncate(31))),
             ("data that goes on", broken(|_, data| data.extend([0; 32]))),
         ] {
+            assert!(matches!(outcome, Err(DecodeError::UnknownEvent(_))), "{why}: {outcome:?}");
+        }
+    }
+
+    #[test]
+    fn limits_and_reasons_wider_than_their_types_are_errors_and_never_cut() {
+        let of = DEPLOYMENT.settlement;
+        let (account, zero) = (CONSUMER, U48::ZERO);
+        let limits =
+            LimitsSet { account, maxRatePerSecond: 0, maxPerSession: zero, maxPerDay: zero };
+        let limits = log_of(of, &limits);
+        let skipped = skipped(0, Selector::ZERO);
+        // Each time the first byte of a word that is none of the field's.
+        for (why, raw, byte) in [
+            ("a rate of 2^32", &limits, 31 - 4),
+            ("2^48 for a session", &limits, 63 - 6),
+            ("2^48 for a day", &limits, 95 - 6),
+            ("a reason of five bytes", &skipped, 32 + 4),
+        ] {
+            let mut data = raw.log.data.data.to_vec();
+            data[byte] = 1;
+            let mut raw = raw.clone();
+            raw.log.data.data = data.into();
+            let outcome = decode(&DEPLOYMENT, &raw);
             assert!(matches!(outcome, Err(DecodeError::UnknownEvent(_))), "{why}: {outcome:?}");
         }
     }

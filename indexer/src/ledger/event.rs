@@ -1,4 +1,4 @@
-use alloy::primitives::{Address, B256, U256};
+use alloy::primitives::{Address, B256, Selector, U256};
 use luxxon_bindings::{MicroUsdc, SessionId};
 
 /// A block, as far as the ledger needs it.
@@ -21,7 +21,7 @@ pub struct Position {
     pub log_index: u32,
 }
 
-/// One thing that happened to money the ledger tracks.
+/// One thing that happened to money the ledger tracks, or that bears on who may take it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Where it stands.
@@ -74,18 +74,54 @@ pub enum Change {
         /// The new allowance in µUSDC: any 256-bit value, 2^256 − 1 being usual.
         allowance: U256,
     },
+    /// An account set the limits of its pool. No balance changes.
+    LimitsSet {
+        /// Whose pool.
+        account: Address,
+        /// What holds from here on, in place of all that was set before.
+        limits: Limits,
+    },
+    /// A batch left an entry out. No balance changes, and the session is what it was: one that is
+    /// not settled can still be.
+    EntrySkipped {
+        /// The session that was to be paid.
+        session: SessionId,
+        /// The consumer, whose pool was to pay.
+        from: Address,
+        /// The entry's place in its batch, from 0: below [`MAX_BATCH_SIZE`].
+        index: u8,
+        /// The selector of the error that settling it alone would have ended with;
+        /// [`error_name`](super::error_name) has its name.
+        reason: Selector,
+    },
+}
+
+/// The most entries a batch has: the contract's `MAX_BATCH_SIZE`.
+pub const MAX_BATCH_SIZE: u8 = 100;
+
+/// What an account lets settlements take from its pool. Nothing set is no limit, as zero is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// The highest rate of a session, in µUSDC per second: below 2^32.
+    pub max_rate_per_second: MicroUsdc,
+    /// The most for one session, in µUSDC, the platform's part included: below 2^48.
+    pub max_per_session: MicroUsdc,
+    /// The most for all sessions of a UTC day, in µUSDC: below 2^48.
+    pub max_per_day: MicroUsdc,
 }
 
 impl Change {
-    /// Whose pool, claimable or allowance it changes.
+    /// Whose pool, claimable, allowance or limits it is about.
     #[must_use]
     pub fn account(&self) -> Address {
         match self {
             Self::Deposit { account, .. }
             | Self::Withdrawal { account, .. }
             | Self::PayoutHeld { account, .. }
-            | Self::Claimed { account, .. } => *account,
+            | Self::Claimed { account, .. }
+            | Self::LimitsSet { account, .. } => *account,
             Self::Settle(settlement) => settlement.from,
+            Self::EntrySkipped { from, .. } => *from,
             Self::Approval { owner, .. } => *owner,
         }
     }

@@ -11,6 +11,6 @@ mod event_id;
 pub mod meter;
 
 pub use balances::{BalanceChange, BalanceError, Balances, Holding, owed_after};
-pub use decode::{DecodeError, Deployment, RawLog, decode};
-pub use event::{Block, Change, Event, Position, Settlement};
+pub use decode::{DecodeError, Deployment, RawLog, decode, error_name};
+pub use event::{Block, Change, Event, Limits, MAX_BATCH_SIZE, Position, Settlement};
 pub use event_id::{EventId, Side};

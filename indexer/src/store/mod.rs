@@ -11,7 +11,7 @@ pub use error::StoreError;
 pub use registry::{ApiKey, NewApiKey, NewSession, NewWorkspace, Scope, Session, Workspace};
 pub use sqlite::{Contradiction, Misplaced, Rebuilt, SqliteStore};
 
-use crate::ledger::{Block, Deployment, Event, EventId, Position, Side};
+use crate::ledger::{Block, Deployment, Event, EventId, Limits, Position, Side};
 use alloy::primitives::{Address, B256};
 use luxxon_bindings::{MicroUsdc, SessionId};
 use std::future::Future;
@@ -133,26 +133,30 @@ impl Level {
     }
 }
 
-/// What a wallet is owed, and the block it is true at.
+/// What a wallet is owed, what it lets settlements take, and the block it is true at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wallet {
     /// What its pool holds.
     pub balance: MicroUsdc,
     /// What is held for it because it could not be paid.
     pub claimable: MicroUsdc,
+    /// What settlements may take from its pool, as it set it last.
+    pub limits: Limits,
     /// The block it is true at: the cursor's, or the last one of the level it was read at.
     pub at: Block,
 }
 
-/// All that the contract owes an account.
+/// What the contract keeps of an account: all that it owes it, and the limits it has set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AccountBalances {
+pub struct AccountState {
     /// Whose.
     pub account: Address,
     /// Its pool.
     pub pool: MicroUsdc,
     /// What is held for it.
     pub claimable: MicroUsdc,
+    /// What settlements may take from its pool.
+    pub limits: Limits,
 }
 
 /// An event as one wallet sees it.
@@ -184,6 +188,9 @@ pub struct SessionRecord {
     pub registered: Option<Session>,
     /// The payment and its block, once the chain has it.
     pub settled: Option<(Event, Block)>,
+    /// The last time a batch left it out, and the block of that, be it before it was settled or
+    /// after: a [`Change::EntrySkipped`](crate::ledger::Change::EntrySkipped).
+    pub last_skip: Option<(Event, Block)>,
     /// How far the ledger had come.
     pub cursor: Cursor,
 }
@@ -240,15 +247,15 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// The sum of all balances after block `number`, which is not below the final height.
     fn owed_at(&self, number: u64) -> impl Future<Output = Result<MicroUsdc, StoreError>> + Send;
 
-    /// The balances after block `number`, which is not below the final height, of `accounts` in
-    /// their order, and the sum of all there are.
-    fn balances_at(
+    /// The balances and limits after block `number`, which is not below the final height, of
+    /// `accounts` in their order, and the sum of all balances there are.
+    fn accounts_at(
         &self,
         number: u64,
         accounts: &[Address],
-    ) -> impl Future<Output = Result<(Vec<AccountBalances>, MicroUsdc), StoreError>> + Send;
+    ) -> impl Future<Output = Result<(Vec<AccountState>, MicroUsdc), StoreError>> + Send;
 
-    /// Accounts whose balances changed in the blocks `from` to `to`, at most `limit`.
+    /// Accounts whose balances or limits changed in the blocks `from` to `to`, at most `limit`.
     fn accounts_touched(
         &self,
         from: u64,
@@ -272,12 +279,12 @@ pub trait Store: Clone + Send + Sync + 'static {
         limit: u32,
     ) -> impl Future<Output = Result<Vec<(Position, SessionId)>, StoreError>> + Send;
 
-    /// What `account` is owed, by everything that is in.
+    /// What `account` is owed, and its limits, by everything that is in.
     fn wallet(&self, account: Address) -> impl Future<Output = Result<Wallet, StoreError>> + Send {
         self.wallet_at(account, Level::Latest)
     }
 
-    /// What `account` was owed after the last block of `level`.
+    /// What `account` was owed after the last block of `level`, and its limits there.
     fn wallet_at(
         &self,
         account: Address,
@@ -293,7 +300,7 @@ pub trait Store: Clone + Send + Sync + 'static {
         limit: u32,
     ) -> impl Future<Output = Result<WalletPage, StoreError>> + Send;
 
-    /// What is known of a session's payment.
+    /// What is known of a session's payment, and why the last batch that left it out did.
     fn session(
         &self,
         session: SessionId,

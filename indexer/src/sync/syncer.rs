@@ -11,7 +11,7 @@ use crate::{
     chain::{BlockLogs, ChainError, Heads, Providers, Quorum, backoff},
     health::Health,
     ledger::{Block, Deployment},
-    metrics::Metrics,
+    metrics::{Metrics, Taken},
     store::{Batch, Cursor, Heights, Store, StoreError},
 };
 use std::{
@@ -270,9 +270,9 @@ impl<S: Store> Syncer<S> {
         debug!(number, events = events.len(), "block taken in");
         // What is final is raised on its own, after a look at what the contract owes there.
         let batch = Batch { blocks: vec![header.block()], events, heights: cursor.heights() };
-        let (count, began) = (batch.events.len(), Instant::now());
+        let (taken, began) = (Taken::of(&batch.events), Instant::now());
         self.store.commit(cursor.block, batch).await?;
-        self.metrics.committed(count, began.elapsed());
+        self.metrics.committed(&taken, began.elapsed());
         Ok(Progress::Advanced)
     }
 
@@ -360,9 +360,9 @@ async fn write<S: Store>(
     heads: &Heads,
 ) -> Result<(), SyncError> {
     let Some((after, batch)) = gathered.take() else { return Ok(()) };
-    let (count, began) = (batch.events.len(), Instant::now());
+    let (taken, began) = (Taken::of(&batch.events), Instant::now());
     let cursor = store.commit(after, batch).await?;
-    metrics.committed(count, began.elapsed());
+    metrics.committed(&taken, began.elapsed());
     metrics.stands(cursor.block, cursor.safe_block, cursor.final_block, heads.latest.number);
     gathered.written(cursor);
     health.moved();

@@ -92,8 +92,11 @@ impl History {
         let operator = self.pick(&world.operators);
         match self.rng.u32(0..6) {
             0 => {
-                let per_session = Uint::from(self.rng.u64(0..1_000_000));
-                let call = settlement.setLimits(0, per_session, Uint::ZERO);
+                let most = self.rng.u64(0..1_000_000);
+                // Now and then one that many sessions exceed, and one that a day does.
+                let rate = if most.is_multiple_of(4) { 1_500 } else { 0 };
+                let per_day = if most.is_multiple_of(3) { 10 * most } else { 0 };
+                let call = settlement.setLimits(rate, Uint::from(most), Uint::from(per_day));
                 (consumer, call.into_transaction_request())
             }
             1 => (world.cast.owner, usdc.blacklist(operator).into_transaction_request()),

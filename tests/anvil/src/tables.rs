@@ -7,13 +7,15 @@ use sqlx::{
 use std::{fmt::Write, path::Path};
 
 /// Every table of the ledger. The registry is what operators entered, and no part of it.
-const LEDGER: [&str; 8] = [
+const LEDGER: [&str; 10] = [
     "deployment",
     "cursor",
     "blocks",
     "events",
     "wallet_events",
     "settlements",
+    "skips",
+    "limits_set",
     "pools",
     "claimables",
 ];

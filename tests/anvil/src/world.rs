@@ -8,6 +8,7 @@ use luxxon_bindings::{MicroUsdc, settlement::LuxxonSettlement, usdc::UsdcStandIn
 use luxxon_indexer::{
     chain::{Providers, identify},
     key::{Environment, PlainKey},
+    ledger::Limits,
     store::{NewApiKey, NewWorkspace, Scope, SqliteStore, Store},
     sync::{Progress, SyncError, Syncer},
 };
@@ -174,6 +175,16 @@ impl World {
     pub async fn pool_at(&self, account: Address, block: u64) -> Result<MicroUsdc> {
         let pool = self.contracts.settlement.deposits(account).block(block.into()).call().await?;
         Ok(MicroUsdc::try_from(pool)?)
+    }
+
+    /// The limits of `account` at `block`, by the contract itself.
+    pub async fn limits_at(&self, account: Address, block: u64) -> Result<Limits> {
+        let limits = self.contracts.settlement.limitsOf(account).block(block.into()).call().await?;
+        Ok(Limits {
+            max_rate_per_second: MicroUsdc::new(limits.maxRatePerSecond.into()),
+            max_per_session: MicroUsdc::new(limits.maxPerSession.to()),
+            max_per_day: MicroUsdc::new(limits.maxPerDay.to()),
+        })
     }
 
     /// How many logs of the event with this signature the contract wrote.

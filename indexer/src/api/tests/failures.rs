@@ -5,8 +5,8 @@ use crate::{
     api::router,
     ledger::{Block, Event, EventId, Position},
     store::{
-        AccountBalances, ApiKey, Batch, Cursor, Heights, Level, NewApiKey, NewSession,
-        NewWorkspace, SessionRecord, Store, StoreError, Wallet, WalletPage, Workspace,
+        AccountState, ApiKey, Batch, Cursor, Heights, Level, NewApiKey, NewSession, NewWorkspace,
+        SessionRecord, Store, StoreError, Wallet, WalletPage, Workspace,
     },
     testing::CONSUMER,
 };
@@ -94,11 +94,11 @@ impl Store for Failing {
         self.fail()
     }
 
-    async fn balances_at(
+    async fn accounts_at(
         &self,
         _: u64,
         _: &[Address],
-    ) -> Result<(Vec<AccountBalances>, MicroUsdc), StoreError> {
+    ) -> Result<(Vec<AccountState>, MicroUsdc), StoreError> {
         self.fail()
     }
 

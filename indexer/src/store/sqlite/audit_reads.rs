@@ -7,19 +7,19 @@ use super::{
 };
 use crate::{
     ledger::{BalanceChange, Balances, Holding, Position},
-    store::{AccountBalances, StoreError},
+    store::{AccountState, StoreError},
 };
 use alloy::primitives::Address;
 use luxxon_bindings::{MicroUsdc, SessionId};
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
-/// The balances after block `height` of `accounts`, and the sum of all there are: those of now,
-/// with all that came after it undone.
-pub(super) async fn balances_at(
+/// The balances after block `height` of `accounts`, which are those of now with all that came after it
+/// undone, their limits there, and the sum of all balances there are.
+pub(super) async fn accounts_at(
     tx: &mut SqliteConnection,
     height: u64,
     accounts: &[Address],
-) -> Result<(Vec<AccountBalances>, MicroUsdc), StoreError> {
+) -> Result<(Vec<AccountState>, MicroUsdc), StoreError> {
     let cursor = reads::cursor(tx).await?;
     let above = reads::events(tx, height.saturating_add(1), cursor.block.number).await?;
     let asked = accounts.iter().flat_map(|&of| [Holding::Pool(of), Holding::Claimable(of)]);
@@ -29,15 +29,19 @@ pub(super) async fn balances_at(
     for event in above.iter().rev() {
         balances.revert(event)?;
     }
-    let of = |&account: &Address| AccountBalances {
-        account,
-        pool: balances.balance(Holding::Pool(account)),
-        claimable: balances.balance(Holding::Claimable(account)),
-    };
-    Ok((accounts.iter().map(of).collect(), balances.owed()))
+    let mut states = Vec::with_capacity(accounts.len());
+    for &account in accounts {
+        states.push(AccountState {
+            account,
+            pool: balances.balance(Holding::Pool(account)),
+            claimable: balances.balance(Holding::Claimable(account)),
+            limits: reads::limits(tx, account, height).await?,
+        });
+    }
+    Ok((states, balances.owed()))
 }
 
-/// The accounts whose balances changed in the blocks `from` to `to`, at most `limit`.
+/// The accounts whose balances or limits changed in the blocks `from` to `to`, at most `limit`.
 pub(super) async fn accounts_touched(
     connection: &mut SqliteConnection,
     from: u64,
@@ -46,7 +50,7 @@ pub(super) async fn accounts_touched(
 ) -> Result<Vec<Address>, StoreError> {
     let rows = sqlx::query(
         "SELECT DISTINCT account FROM events
-         WHERE block_number BETWEEN ? AND ? AND kind <> 4 LIMIT ?",
+         WHERE block_number BETWEEN ? AND ? AND kind NOT IN (4, 8) LIMIT ?",
     )
     .bind(integer("from", from)?)
     .bind(integer("to", to)?)

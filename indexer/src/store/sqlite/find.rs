@@ -24,29 +24,60 @@ const SETTLEMENTS: Insert = Insert {
     then: "",
 };
 
+const SKIPS: Insert = Insert {
+    into: "INSERT INTO skips (session_id, block_number, log_index)",
+    columns: 3,
+    then: "",
+};
+
+const LIMITS_SET: Insert = Insert {
+    into: "INSERT INTO limits_set (account, block_number, log_index)",
+    columns: 3,
+    then: "",
+};
+
 /// An account, and an event that concerns it.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Seen(Address, Position, i64);
 
-/// A session, and where it was settled.
+/// A session, and where it was settled or skipped.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Settled(SessionId, Position);
+struct OfSession(SessionId, Position);
+
+/// An account, and where it set its limits.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct OfAccount(Address, Position);
 
 /// Makes `events` found.
 pub(super) async fn enter(tx: &mut SqliteConnection, events: &[Event]) -> Result<(), StoreError> {
     let (mut seen, mut settled) = (Vec::with_capacity(2 * events.len()), Vec::new());
+    let (mut skipped, mut limits_set) = (Vec::new(), Vec::new());
     for Event { position, change, .. } in events {
         seen.push(Seen(change.account(), *position, side_column(Side::Account)));
-        if let Change::Settle(settlement) = change {
-            seen.push(Seen(settlement.to, *position, side_column(Side::Payee)));
-            settled.push(Settled(settlement.session, *position));
+        match change {
+            Change::Settle(settlement) => {
+                seen.push(Seen(settlement.to, *position, side_column(Side::Payee)));
+                settled.push(OfSession(settlement.session, *position));
+            }
+            Change::EntrySkipped { session, .. } => skipped.push(OfSession(*session, *position)),
+            Change::LimitsSet { account, .. } => limits_set.push(OfAccount(*account, *position)),
+            _ => {}
         }
     }
-    seen.sort_unstable();
-    WALLET_EVENTS.rows(tx, &seen).await?;
-    drop(seen);
-    settled.sort_unstable();
-    SETTLEMENTS.rows(tx, &settled).await
+    in_order(tx, &WALLET_EVENTS, seen).await?;
+    in_order(tx, &SETTLEMENTS, settled).await?;
+    in_order(tx, &SKIPS, skipped).await?;
+    in_order(tx, &LIMITS_SET, limits_set).await
+}
+
+/// Enters `rows` in the order of their keys.
+async fn in_order<R: Row + Ord>(
+    tx: &mut SqliteConnection,
+    table: &Insert,
+    mut rows: Vec<R>,
+) -> Result<(), StoreError> {
+    rows.sort_unstable();
+    table.rows(tx, &rows).await
 }
 
 /// Makes the events above block `to`, which are still there, found no more.
@@ -58,6 +89,10 @@ pub(super) async fn take_back(tx: &mut SqliteConnection, to: u64) -> Result<(), 
              UNION SELECT counterparty FROM events WHERE block_number > ?1 AND kind = 3)",
         "DELETE FROM settlements WHERE session_id IN
             (SELECT session_id FROM events WHERE block_number > ?1 AND kind = 3)",
+        "DELETE FROM skips WHERE block_number > ?1 AND session_id IN
+            (SELECT session_id FROM events WHERE block_number > ?1 AND kind = 8)",
+        "DELETE FROM limits_set WHERE block_number > ?1 AND account IN
+            (SELECT account FROM events WHERE block_number > ?1 AND kind = 7)",
     ] {
         sqlx::query(sql).bind(to).execute(&mut *tx).await?;
     }
@@ -71,6 +106,11 @@ pub enum Misplaced {
     WalletEvent(Address, Position),
     /// A session that should be found settled and is not, or the other way round.
     Settlement(SessionId),
+    /// A session that should be found skipped there and is not, or the other way round.
+    Skip(SessionId, Position),
+    /// An account that should be found to have set its limits there and is not, or the other way
+    /// round.
+    LimitsSet(Address, Position),
 }
 
 /// How a table follows from `events`.
@@ -86,7 +126,7 @@ struct Derived {
     read: fn(&SqliteRow) -> Result<Misplaced, StoreError>,
 }
 
-const DERIVED: [Derived; 2] = [
+const DERIVED: [Derived; 4] = [
     Derived {
         table: "wallet_events",
         columns: "account, block_number, log_index, side",
@@ -102,6 +142,20 @@ const DERIVED: [Derived; 2] = [
         rows: "SELECT session_id, block_number, log_index FROM events WHERE kind = 3",
         stands: "kind = 3 AND session_id = it.session_id",
         read: |row| Ok(Misplaced::Settlement(SessionId(hash(row, "session_id")?))),
+    },
+    Derived {
+        table: "skips",
+        columns: "session_id, block_number, log_index",
+        rows: "SELECT session_id, block_number, log_index FROM events WHERE kind = 8",
+        stands: "kind = 8 AND session_id = it.session_id",
+        read: |row| Ok(Misplaced::Skip(SessionId(hash(row, "session_id")?), position(row)?)),
+    },
+    Derived {
+        table: "limits_set",
+        columns: "account, block_number, log_index",
+        rows: "SELECT account, block_number, log_index FROM events WHERE kind = 7",
+        stands: "kind = 7 AND account = it.account",
+        read: |row| Ok(Misplaced::LimitsSet(address(row, "account")?, position(row)?)),
     },
 ];
 
@@ -183,11 +237,25 @@ impl Row for Seen {
     }
 }
 
-impl Row for Settled {
+impl Row for OfSession {
     fn bind<'q>(&self, query: Query<'q>) -> Result<Query<'q>, StoreError> {
         let Self(session, position) = self;
         Ok(query
             .bind(session.0.to_vec())
+            .bind(integer("block_number", position.block)?)
+            .bind(i64::from(position.log_index)))
+    }
+
+    fn blame(&self, error: StoreError) -> StoreError {
+        error.at(self.1)
+    }
+}
+
+impl Row for OfAccount {
+    fn bind<'q>(&self, query: Query<'q>) -> Result<Query<'q>, StoreError> {
+        let Self(account, position) = self;
+        Ok(query
+            .bind(account.to_vec())
             .bind(integer("block_number", position.block)?)
             .bind(i64::from(position.log_index)))
     }

@@ -22,6 +22,8 @@ pub(super) mod kind {
     pub(crate) const APPROVAL: i64 = 4;
     pub(crate) const PAYOUT_HELD: i64 = 5;
     pub(crate) const CLAIMED: i64 = 6;
+    pub(crate) const LIMITS_SET: i64 = 7;
+    pub(crate) const ENTRY_SKIPPED: i64 = 8;
 }
 
 pub(super) async fn commit(
@@ -42,7 +44,7 @@ pub(super) async fn commit(
         balances.apply(event)?;
     }
     BLOCKS.rows(tx, &batch.blocks).await?;
-    EVENTS.rows(tx, &batch.events).await?;
+    insert_events(tx, &batch.events).await?;
     find::enter(tx, &batch.events).await?;
     store_balances(tx, &balances).await?;
     if let Some(last) = batch.blocks.last() {
@@ -109,8 +111,8 @@ async fn take_back(tx: &mut SqliteConnection, cursor: &Cursor, to: u64) -> Resul
     Ok(events.len() as u64)
 }
 
-/// What `account` was owed after the last block of `level`: what it is owed now, with all that came
-/// after that block undone.
+/// What `account` was owed after the last block of `level`, which is what it is owed now with all
+/// that came after that block undone, and the limits it had set by then.
 pub(super) async fn wallet_at(
     tx: &mut SqliteConnection,
     account: Address,
@@ -127,7 +129,12 @@ pub(super) async fn wallet_at(
             balances.revert(event)?;
         }
     }
-    Ok(Wallet { balance: balances.balance(pool), claimable: balances.balance(claimable), at })
+    Ok(Wallet {
+        balance: balances.balance(pool),
+        claimable: balances.balance(claimable),
+        limits: reads::limits(tx, account, height).await?,
+        at,
+    })
 }
 
 /// Puts the cursor on the block `to`. What was safe or final above it is so no more.
@@ -206,6 +213,36 @@ const EVENTS: Insert = Insert {
     then: "",
 };
 
+/// The same, for the two kinds that share few columns with the others. A row brings a value for every
+/// column of its statement: with the five of these in the one above, it takes half as long again, and
+/// nearly all rows of a backfill are its.
+const LIMITS_AND_SKIPS: Insert = Insert {
+    into: "INSERT INTO events (block_number, log_index, tx_hash, kind, account, session_id,
+            max_rate_per_second, max_per_session, max_per_day, entry_index, reason)",
+    columns: 11,
+    then: "",
+};
+
+async fn insert_events(tx: &mut SqliteConnection, events: &[Event]) -> Result<(), StoreError> {
+    let (mut usual, mut others) = (Vec::with_capacity(events.len()), Vec::new());
+    for event in events {
+        match event.change {
+            Change::LimitsSet { .. } | Change::EntrySkipped { .. } => {
+                others.push(LimitsOrSkip(event));
+            }
+            _ => usual.push(Usual(event)),
+        }
+    }
+    EVENTS.rows(tx, &usual).await?;
+    LIMITS_AND_SKIPS.rows(tx, &others).await
+}
+
+/// An event as a row of [`EVENTS`].
+struct Usual<'e>(&'e Event);
+
+/// An event as a row of [`LIMITS_AND_SKIPS`].
+struct LimitsOrSkip<'e>(&'e Event);
+
 impl Row for Block {
     fn bind<'q>(&self, query: Query<'q>) -> Result<Query<'q>, StoreError> {
         Ok(query
@@ -215,18 +252,54 @@ impl Row for Block {
     }
 }
 
-impl Row for Event {
+impl Row for Usual<'_> {
     fn bind<'q>(&self, query: Query<'q>) -> Result<Query<'q>, StoreError> {
-        let query = query
-            .bind(integer("block_number", self.position.block)?)
-            .bind(i64::from(self.position.log_index))
-            .bind(self.tx_hash.to_vec());
-        Ok(EventRow::of(&self.change)?.bind(query))
+        let row = EventRow::of(&self.0.change)?;
+        Ok(bind_common(query, self.0, &row)?
+            .bind(row.counterparty.map(|address| address.to_vec()))
+            .bind(row.amount)
+            .bind(row.allowance.map(|word| word.to_vec()))
+            .bind(row.session_id.map(|word| word.to_vec()))
+            .bind(row.to_amount)
+            .bind(row.fee_amount)
+            .bind(row.rate_per_second.map(|rate| rate.to_vec()))
+            .bind(row.chargeable_seconds))
     }
 
     fn blame(&self, error: StoreError) -> StoreError {
-        error.at(self.position)
+        error.at(self.0.position)
     }
+}
+
+impl Row for LimitsOrSkip<'_> {
+    fn bind<'q>(&self, query: Query<'q>) -> Result<Query<'q>, StoreError> {
+        let row = EventRow::of(&self.0.change)?;
+        Ok(bind_common(query, self.0, &row)?
+            .bind(row.session_id.map(|word| word.to_vec()))
+            .bind(row.max_rate_per_second)
+            .bind(row.max_per_session)
+            .bind(row.max_per_day)
+            .bind(row.entry_index)
+            .bind(row.reason.map(|selector| selector.to_vec())))
+    }
+
+    fn blame(&self, error: StoreError) -> StoreError {
+        error.at(self.0.position)
+    }
+}
+
+/// The columns that every event has.
+fn bind_common<'q>(
+    query: Query<'q>,
+    event: &Event,
+    row: &EventRow,
+) -> Result<Query<'q>, StoreError> {
+    Ok(query
+        .bind(integer("block_number", event.position.block)?)
+        .bind(i64::from(event.position.log_index))
+        .bind(event.tx_hash.to_vec())
+        .bind(row.kind)
+        .bind(row.account.to_vec()))
 }
 
 /// The columns of `events` that depend on the kind.
@@ -242,6 +315,11 @@ struct EventRow {
     fee_amount: Option<i64>,
     rate_per_second: Option<[u8; 8]>,
     chargeable_seconds: Option<i64>,
+    max_rate_per_second: Option<i64>,
+    max_per_session: Option<i64>,
+    max_per_day: Option<i64>,
+    entry_index: Option<i64>,
+    reason: Option<[u8; 4]>,
 }
 
 impl EventRow {
@@ -272,7 +350,7 @@ impl EventRow {
                 fee_amount: money("fee_amount", settlement.fee_amount)?,
                 rate_per_second: Some(settlement.rate_per_second.get().to_be_bytes()),
                 chargeable_seconds: Some(i64::from(settlement.chargeable_seconds)),
-                allowance: None,
+                ..Self::default()
             },
             Change::PayoutHeld { amount, .. } => Self {
                 kind: kind::PAYOUT_HELD,
@@ -292,20 +370,22 @@ impl EventRow {
                 allowance: Some(allowance.to_be_bytes()),
                 ..Self::default()
             },
+            Change::LimitsSet { limits, .. } => Self {
+                kind: kind::LIMITS_SET,
+                account,
+                max_rate_per_second: money("max_rate_per_second", limits.max_rate_per_second)?,
+                max_per_session: money("max_per_session", limits.max_per_session)?,
+                max_per_day: money("max_per_day", limits.max_per_day)?,
+                ..Self::default()
+            },
+            Change::EntrySkipped { session, index, reason, .. } => Self {
+                kind: kind::ENTRY_SKIPPED,
+                account,
+                session_id: Some(session.0.0),
+                entry_index: Some(i64::from(*index)),
+                reason: Some(reason.0),
+                ..Self::default()
+            },
         })
-    }
-
-    fn bind(self, query: Query<'_>) -> Query<'_> {
-        query
-            .bind(self.kind)
-            .bind(self.account.to_vec())
-            .bind(self.counterparty.map(|address| address.to_vec()))
-            .bind(self.amount)
-            .bind(self.allowance.map(|word| word.to_vec()))
-            .bind(self.session_id.map(|word| word.to_vec()))
-            .bind(self.to_amount)
-            .bind(self.fee_amount)
-            .bind(self.rate_per_second.map(|rate| rate.to_vec()))
-            .bind(self.chargeable_seconds)
     }
 }

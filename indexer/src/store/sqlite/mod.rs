@@ -16,7 +16,7 @@ mod registry;
 mod tests;
 
 use super::{
-    AccountBalances, ApiKey, Batch, Cursor, Heights, Level, NewApiKey, NewSession, NewWorkspace,
+    AccountState, ApiKey, Batch, Cursor, Heights, Level, NewApiKey, NewSession, NewWorkspace,
     SessionRecord, Store, StoreError, Wallet, WalletPage, Workspace,
 };
 use crate::ledger::{Block, Event, EventId, Position};
@@ -87,16 +87,16 @@ impl Store for SqliteStore {
 
     async fn owed_at(&self, number: u64) -> Result<MicroUsdc, StoreError> {
         let mut tx = self.readers.begin().await?;
-        Ok(audit_reads::balances_at(&mut tx, number, &[]).await?.1)
+        Ok(audit_reads::accounts_at(&mut tx, number, &[]).await?.1)
     }
 
-    async fn balances_at(
+    async fn accounts_at(
         &self,
         number: u64,
         accounts: &[Address],
-    ) -> Result<(Vec<AccountBalances>, MicroUsdc), StoreError> {
+    ) -> Result<(Vec<AccountState>, MicroUsdc), StoreError> {
         let mut tx = self.readers.begin().await?;
-        audit_reads::balances_at(&mut tx, number, accounts).await
+        audit_reads::accounts_at(&mut tx, number, accounts).await
     }
 
     async fn accounts_touched(
@@ -151,6 +151,7 @@ impl Store for SqliteStore {
         Ok(SessionRecord {
             registered: registry::session(&mut tx, session).await?,
             settled: reads::settled(&mut tx, session).await?,
+            last_skip: reads::last_skip(&mut tx, session).await?,
             cursor: reads::cursor(&mut tx).await?,
         })
     }

@@ -6,10 +6,10 @@ use super::{
     ledger::kind,
 };
 use crate::{
-    ledger::{Block, Change, Event, EventId, Position, Settlement, Side},
+    ledger::{Block, Change, Event, EventId, Limits, Position, Settlement, Side},
     store::{Cursor, StoreError, WalletEvent},
 };
-use alloy::primitives::Address;
+use alloy::primitives::{Address, Selector};
 use luxxon_bindings::{MicroUsdc, SessionId};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
@@ -113,6 +113,47 @@ pub(super) async fn settled(
     row.map(|row| Ok((event_of(&row)?, block_of(&row)?))).transpose()
 }
 
+/// The last row of a session in the order of `skips`: one look, however often it was skipped.
+pub(super) const LAST_SKIP: &str = "SELECT events.*, blocks.number, blocks.hash, blocks.timestamp
+     FROM skips AS it
+     CROSS JOIN events USING (block_number, log_index)
+     CROSS JOIN blocks ON blocks.number = it.block_number
+     WHERE it.session_id = ?
+     ORDER BY it.block_number DESC, it.log_index DESC
+     LIMIT 1";
+
+/// The last time a batch left out an entry of `session`.
+pub(super) async fn last_skip(
+    connection: &mut SqliteConnection,
+    session: SessionId,
+) -> Result<Option<(Event, Block)>, StoreError> {
+    let row = sqlx::query(LAST_SKIP).bind(session.0.to_vec()).fetch_optional(connection).await?;
+    row.map(|row| Ok((event_of(&row)?, block_of(&row)?))).transpose()
+}
+
+/// The last row of an account up to a block in the order of `limits_set`: one look, however often it
+/// set them.
+pub(super) const LIMITS: &str = "SELECT max_rate_per_second, max_per_session, max_per_day
+     FROM limits_set AS it
+     CROSS JOIN events USING (block_number, log_index)
+     WHERE it.account = ? AND it.block_number <= ?
+     ORDER BY it.block_number DESC, it.log_index DESC
+     LIMIT 1";
+
+/// The limits of `account` after block `number`: those it set last.
+pub(super) async fn limits(
+    connection: &mut SqliteConnection,
+    account: Address,
+    number: u64,
+) -> Result<Limits, StoreError> {
+    let row = sqlx::query(LIMITS)
+        .bind(account.to_vec())
+        .bind(integer("number", number)?)
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map_or(Ok(Limits::default()), limits_of)
+}
+
 /// The events of the blocks `from` to `to`, both included, ascending.
 pub(super) async fn events(
     connection: &mut SqliteConnection,
@@ -185,11 +226,26 @@ pub(super) fn event_of(row: &SqliteRow) -> Result<Event, StoreError> {
         kind::PAYOUT_HELD => Change::PayoutHeld { account, amount: money(row, "amount")? },
         kind::CLAIMED => Change::Claimed { account, amount: money(row, "amount")? },
         kind::APPROVAL => Change::Approval { owner: account, allowance: word(row, "allowance")? },
+        kind::LIMITS_SET => Change::LimitsSet { account, limits: limits_of(row)? },
+        kind::ENTRY_SKIPPED => Change::EntrySkipped {
+            session: SessionId(hash(row, "session_id")?),
+            from: account,
+            index: number(row, "entry_index")?,
+            reason: bytes(row, "reason").map(Selector::new)?,
+        },
         other => return Err(StoreError::Damaged(format!("an event of kind {other}"))),
     };
     let position =
         Position { block: number(row, "block_number")?, log_index: number(row, "log_index")? };
     Ok(Event { position, tx_hash: hash(row, "tx_hash")?, change })
+}
+
+fn limits_of(row: &SqliteRow) -> Result<Limits, StoreError> {
+    Ok(Limits {
+        max_rate_per_second: money(row, "max_rate_per_second")?,
+        max_per_session: money(row, "max_per_session")?,
+        max_per_day: money(row, "max_per_day")?,
+    })
 }
 
 fn settlement_of(

@@ -8,8 +8,17 @@ use sqlx::{
 use std::path::Path;
 
 /// What following the chain writes, in an order that foreign keys allow.
-const TABLES: [&str; 7] =
-    ["blocks", "events", "wallet_events", "settlements", "pools", "claimables", "cursor"];
+const TABLES: [&str; 9] = [
+    "blocks",
+    "events",
+    "wallet_events",
+    "settlements",
+    "skips",
+    "limits_set",
+    "pools",
+    "claimables",
+    "cursor",
+];
 
 /// A column's value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,7 +39,7 @@ pub(super) struct Table {
 
 /// Whether the rows of `table` that come in together are entered in the order of its key.
 pub(super) fn is_found_by_hash(table: &str) -> bool {
-    matches!(table, "wallet_events" | "settlements")
+    matches!(table, "wallet_events" | "settlements" | "skips" | "limits_set")
 }
 
 /// All that following the chain wrote into the database at `path`.

@@ -1,11 +1,11 @@
 use alloy::sol_types::SolEvent;
 use eyre::Result;
-use luxxon_bindings::settlement::LuxxonSettlement::{Claimed, EntrySkipped, PayoutHeld};
-use luxxon_indexer::store::SqliteStore;
+use luxxon_bindings::settlement::LuxxonSettlement::{EntrySkipped, LimitsSet};
+use luxxon_indexer::store::{SqliteStore, Store};
 use luxxon_tests::{ApiClient, History, World, tables};
 
 /// What the daemon serves is what the contract holds, for every wallet, at the block the daemon
-/// names.
+/// names; and so are the limits it knows.
 #[tokio::test]
 async fn served_balances_equal_deposits_after_220_blocks_and_a_reorg_of_depth_5() -> Result<()> {
     let world = World::start().await?;
@@ -33,14 +33,17 @@ async fn served_balances_equal_deposits_after_220_blocks_and_a_reorg_of_depth_5(
         let pool = world.pool_at(*wallet, head).await?;
         assert_eq!(answer["trackedBalance"], pool.to_string(), "{wallet}");
         assert_eq!(answer["walletAddress"], wallet.to_string());
+        let known = store.wallet(*wallet).await?;
+        assert_eq!((known.at.number, known.limits), (head, world.limits_at(*wallet, head).await?));
     }
-    for kind in 1..=4 {
+    for (kind, enough) in [(1, 5), (2, 5), (3, 5), (4, 5), (5, 0), (6, 0), (7, 3), (8, 5)] {
         let events = tables::events_of_kind(&db, kind).await?;
-        assert!(events > 5, "the history has {events} events of kind {kind}: too few to tell");
+        assert!(events > enough, "the history has {events} events of kind {kind}: too few to tell");
     }
-    for event in [EntrySkipped::SIGNATURE, PayoutHeld::SIGNATURE, Claimed::SIGNATURE] {
-        let logs = world.logs_of(event).await?;
-        assert!(logs > 0, "the history has no {event}");
+    for (event, kind) in [(LimitsSet::SIGNATURE, 7), (EntrySkipped::SIGNATURE, 8)] {
+        let (logs, events) =
+            (world.logs_of(event).await?, tables::events_of_kind(&db, kind).await?);
+        assert_eq!(i64::try_from(logs)?, events, "{event}");
     }
     tables::assert_same(&tables::dump(&db).await?, &world.clean_run().await?);
     store.close().await;

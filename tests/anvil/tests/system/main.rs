@@ -8,6 +8,7 @@ mod deploy_refusals;
 mod devnet;
 mod docs;
 mod faults;
+mod limits_and_skips;
 mod operations;
 mod providers;
 mod proxy;

@@ -1,7 +1,11 @@
 //! What the people who run the daemon are told: `/ready` and `/metrics`.
 
-use alloy::transports::http::reqwest;
+use alloy::{
+    primitives::{Address, B256, U256},
+    transports::http::reqwest,
+};
 use eyre::{Result, ensure};
+use luxxon_bindings::settlement::ILuxxonSettlement::BatchEntry;
 use luxxon_tests::{Calls, Daemon, ExchangeFault, FaultProxy, History, Rule, World, command};
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 use std::{
@@ -91,10 +95,23 @@ async fn metrics_say_where_ledger_and_node_stand_and_how_the_node_answers() -> R
     until_at_head(&daemon, &world).await?;
     world.reorg(2).await?;
     history.play(&world, 2).await?;
+    // No history has an entry without a payee.
+    let entry = BatchEntry {
+        sessionId: B256::ZERO,
+        from: world.cast.consumer,
+        to: Address::ZERO,
+        ratePerSecond: U256::ONE,
+        chargeableSeconds: U256::ONE,
+        toAmount: U256::ONE,
+        feeAmount: U256::ZERO,
+    };
+    let batch = world.contracts.settlement.settleBatch(vec![entry.clone(), entry]);
+    world.execute(world.cast.relayer, batch.into_transaction_request()).await?;
     let text = until_at_head(&daemon, &world).await?;
     let node = world.rpc_url().trim_end_matches('/');
     for line in [
         "luxxon_indexer_reorg_depth_count 1\n".to_owned(),
+        "luxxon_indexer_entries_skipped_total{reason=\"InvalidPayee\"} 2\n".to_owned(),
         format!(
             r#"luxxon_indexer_rpc_calls_total{{method="eth_getLogs",provider="{node}",outcome="ok"}}"#
         ),

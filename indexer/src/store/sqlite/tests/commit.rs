@@ -4,10 +4,11 @@ use crate::{
     store::{Batch, Heights, SqliteStore, Store, StoreError, WalletEvent},
     testing::{
         CONSUMER, OPERATOR, STRANGER, approval, block, cursor, db_path, deposit, event, first,
-        forked, new_store, one_block, pool_of, settle, take, withdrawal,
+        forked, limits, limits_set, new_store, one_block, pool_of, settle, skipped, take,
+        withdrawal,
     },
 };
-use alloy::primitives::U256;
+use alloy::primitives::{U256, fixed_bytes};
 use luxxon_bindings::{MicroUsdc, SessionId};
 use uuid::Uuid;
 
@@ -83,6 +84,17 @@ async fn every_kind_of_event_reads_back_as_it_was_written() {
         chargeable_seconds: u32::MAX,
     };
     let amount = MicroUsdc::new(MOST);
+    let unpublished = [
+        limits_set(CONSUMER, limits(u32::MAX.into(), (1 << 48) - 2, (1 << 48) - 1)),
+        limits_set(CONSUMER, limits(23, 29, 31)),
+        skipped(OTHER_SESSION, CONSUMER, 99),
+        Change::EntrySkipped {
+            session: SessionId::of(OTHER_SESSION),
+            from: CONSUMER,
+            index: 0,
+            reason: fixed_bytes!("0xff00aa01"),
+        },
+    ];
     let changes = [
         Change::Deposit { account: CONSUMER, payer: STRANGER, amount },
         Change::Settle(settlement),
@@ -91,9 +103,10 @@ async fn every_kind_of_event_reads_back_as_it_was_written() {
         approval(CONSUMER, U256::from(1) << 255),
         approval(CONSUMER, U256::ZERO),
     ];
-    let batch = one_block(block(100), changes);
+    let batch = one_block(block(100), changes.into_iter().chain(unpublished));
     let events = batch.events.clone();
     store.commit(first(), batch).await.unwrap();
+    assert_eq!(store.events(0, 100).await.unwrap(), events);
 
     let seen = |event: &Event| WalletEvent {
         event: event.clone(),
@@ -101,11 +114,14 @@ async fn every_kind_of_event_reads_back_as_it_was_written() {
         block: block(100),
         session: None,
     };
-    let newest_first: Vec<_> = events.iter().rev().map(seen).collect();
+    let newest_first: Vec<_> = events[..6].iter().rev().map(seen).collect();
     assert_eq!(store.wallet_events(CONSUMER, None, 10).await.unwrap().events, newest_first);
     let record = store.session(SessionId::of(SESSION)).await.unwrap();
     assert_eq!(record.settled, Some((events[1].clone(), block(100))));
-    assert_eq!(record.registered, None);
+    assert_eq!((record.registered, record.last_skip), (None, None));
+    let record = store.session(SessionId::of(OTHER_SESSION)).await.unwrap();
+    assert_eq!(record.last_skip, Some((events[9].clone(), block(100))));
+    assert_eq!(store.wallet(CONSUMER).await.unwrap().limits, limits(23, 29, 31));
 }
 
 #[tokio::test]
@@ -186,6 +202,7 @@ fn impossible_blocks() -> Vec<(&'static str, Refusal, Vec<Change>)> {
     let rich = || deposit(CONSUMER, 1_000);
     let paid_twice = Refusal::Constraint("UNIQUE constraint failed: settlements.session_id");
     let not_whole = Refusal::Constraint("CHECK constraint failed: kind <> 3 OR amount =");
+    let too_wide = |limits| vec![rich(), limits_set(CONSUMER, limits)];
     vec![
         ("a withdrawal above the pool", Refusal::Pools, vec![rich(), withdrawal(CONSUMER, 5_001)]),
         ("a withdrawal from no pool", Refusal::Pools, vec![rich(), withdrawal(STRANGER, 1)]),
@@ -200,6 +217,31 @@ fn impossible_blocks() -> Vec<(&'static str, Refusal, Vec<Change>)> {
             vec![rich(), deposit(STRANGER, MOST + 1)],
         ),
         ("a pool past its column", Refusal::TooLarge("balance"), vec![deposit(CONSUMER, MOST)]),
+        (
+            "a rate of 2^32",
+            Refusal::Constraint("CHECK constraint failed: max_rate_per_second BETWEEN"),
+            too_wide(limits(1 << 32, 0, 0)),
+        ),
+        (
+            "2^48 for a session",
+            Refusal::Constraint("CHECK constraint failed: max_per_session BETWEEN"),
+            too_wide(limits(0, 1 << 48, 0)),
+        ),
+        (
+            "2^48 for a day",
+            Refusal::Constraint("CHECK constraint failed: max_per_day BETWEEN"),
+            too_wide(limits(0, 0, 1 << 48)),
+        ),
+        (
+            "a limit past its column",
+            Refusal::TooLarge("max_per_day"),
+            too_wide(limits(0, 0, MOST + 1)),
+        ),
+        (
+            "the entry behind the last of the largest batch",
+            Refusal::Constraint("CHECK constraint failed: entry_index BETWEEN"),
+            vec![rich(), skipped(SESSION, CONSUMER, 100)],
+        ),
     ]
 }
 

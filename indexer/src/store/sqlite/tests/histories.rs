@@ -2,13 +2,17 @@
 
 use super::dump;
 use crate::{
-    ledger::{Block, Change, Event},
-    store::{Batch, Level, SqliteStore, Store, StoreError, sqlite::ledger},
-    testing::{approval, deposit, event, first, forked, new_store, settle, up_to, withdrawal},
+    ledger::{Block, Change, Event, Limits},
+    store::{AccountState, Batch, Level, SqliteStore, Store, StoreError, sqlite::ledger},
+    testing::{
+        approval, deposit, event, first, forked, limits, limits_set, new_store, settle, skipped,
+        up_to, withdrawal,
+    },
 };
 use alloy::primitives::{Address, U256};
-use luxxon_bindings::MicroUsdc;
+use luxxon_bindings::{MicroUsdc, SessionId};
 use proptest::{prelude::*, test_runner::RngSeed};
+use sqlx::AssertSqlSafe;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -44,6 +48,17 @@ enum Wish {
         account: u8,
         allowance: u64,
     },
+    /// No limit twice out of three.
+    Limit {
+        account: u8,
+        most: u64,
+    },
+    /// Of a session that may be settled or not.
+    Skip {
+        session: u8,
+        from: u8,
+        index: u8,
+    },
 }
 
 /// What befalls a ledger.
@@ -59,6 +74,10 @@ enum Move {
     Refused { blocks: Vec<Vec<Wish>> },
     /// The newest blocks are replaced, as far as that is possible.
     Rollback { depth: u64 },
+    /// The newest blocks are taken back for good, final or not.
+    TakeBack { depth: u64 },
+    /// What follows from the events is damaged in every `one_in`th block, and made again.
+    Rebuild { one_in: i64 },
     /// The chain becomes final up to `lag` blocks behind the cursor.
     Finalize { lag: u64 },
 }
@@ -75,8 +94,12 @@ fn wishes() -> impl Strategy<Value = Wish> {
         1 => (account.clone(), 0..1_000u64)
             .prop_map(|(account, amount)| Wish::Hold { account, amount }),
         1 => (account.clone(), 0..=100u64).prop_map(|(account, part)| Wish::Claim { account, part }),
-        1 => (account, any::<u64>())
+        1 => (account.clone(), any::<u64>())
             .prop_map(|(account, allowance)| Wish::Approve { account, allowance }),
+        2 => (account.clone(), 0..3_000u64)
+            .prop_map(|(account, most)| Wish::Limit { account, most }),
+        3 => (0..6u8, account, 0..100u8)
+            .prop_map(|(session, from, index)| Wish::Skip { session, from, index }),
     ]
 }
 
@@ -91,6 +114,8 @@ fn moves() -> impl Strategy<Value = Move> {
         1 => blocks().prop_map(|blocks| Move::CutOff { blocks }),
         1 => blocks().prop_map(|blocks| Move::Refused { blocks }),
         3 => (0..6u64).prop_map(|depth| Move::Rollback { depth }),
+        1 => (0..9u64).prop_map(|depth| Move::TakeBack { depth }),
+        1 => (1..4i64).prop_map(|one_in| Move::Rebuild { one_in }),
         1 => (0..6u64).prop_map(|lag| Move::Finalize { lag }),
     ]
 }
@@ -143,10 +168,41 @@ impl Chain {
                 Change::Claimed { account, amount } => {
                     *held.get_mut(account).unwrap() -= amount.get();
                 }
-                Change::Approval { .. } => {}
+                Change::Approval { .. }
+                | Change::LimitsSet { .. }
+                | Change::EntrySkipped { .. } => {}
             }
         }
         (balances, held)
+    }
+
+    /// What `account` set last.
+    fn limits(&self, account: Address) -> Limits {
+        let set = self.events().filter_map(|event| match event.change {
+            Change::LimitsSet { account: by, limits } => (by == account).then_some(limits),
+            _ => None,
+        });
+        set.last().unwrap_or_default()
+    }
+
+    /// The last event that skips `session`, and its block.
+    fn last_skip(&self, session: SessionId) -> Option<(Event, Block)> {
+        let skips = |event: &Event| match event.change {
+            Change::EntrySkipped { session: left_out, .. } => left_out == session,
+            _ => false,
+        };
+        let skipped = self.blocks.iter().flat_map(|(block, events)| {
+            events.iter().filter(|event| skips(event)).map(|event| (event.clone(), *block))
+        });
+        skipped.last()
+    }
+
+    /// The last block below `number` that is kept: it holds an event, or is not below what is final.
+    fn kept_below(&self, number: u64) -> Option<u64> {
+        let kept = self.blocks.iter().rev().find(|(block, events)| {
+            block.number < number && (block.number >= self.final_block || !events.is_empty())
+        });
+        kept.map(|(block, _)| block.number)
     }
 
     /// What the contract would let happen now, if it would let anything.
@@ -180,6 +236,13 @@ impl Chain {
             }),
             Wish::Approve { account: owner, allowance } => {
                 Some(approval(account(owner), U256::from(allowance) << 192))
+            }
+            Wish::Limit { account: of, most } => {
+                let limit = |number| if most % 3 == number { most } else { 0 };
+                Some(limits_set(account(of), limits(limit(0), limit(1), limit(2))))
+            }
+            Wish::Skip { session, from, index } => {
+                Some(skipped(Uuid::from_u128(session.into()), account(from), index))
             }
         }
     }
@@ -284,12 +347,46 @@ impl Run {
                 let gone = there - self.chain.events().count();
                 assert_eq!(self.store.rollback(to).await.unwrap(), gone as u64);
             }
+            Move::TakeBack { depth } => self.take_back(self.chain.head().number - depth).await,
+            Move::Rebuild { one_in } => self.rebuild(*one_in).await,
             Move::Finalize { lag } => {
                 let height = self.chain.head().number - lag;
                 self.chain.finalize(height);
                 self.store.set_heights(up_to(height)).await.unwrap();
             }
         }
+    }
+
+    async fn take_back(&mut self, from: u64) {
+        let Some(to) = self.chain.kept_below(from) else {
+            let error = self.store.take_back_from(from).await.unwrap_err();
+            assert!(matches!(error, StoreError::NothingBelow { .. }), "{error}");
+            return;
+        };
+        self.chain.blocks.retain(|(block, _)| block.number <= to);
+        self.chain.final_block = self.chain.final_block.min(to);
+        let cursor = self.store.take_back_from(from).await.unwrap();
+        assert_eq!((cursor.block, cursor.final_block), (self.chain.head(), self.chain.final_block));
+    }
+
+    /// Rows are removed, and others stand where nothing happened.
+    async fn rebuild(&self, one_in: i64) {
+        let mut damaged = 0;
+        let mut writing = self.store.write().await.unwrap();
+        for table in ["wallet_events", "settlements", "skips", "limits_set"] {
+            let doomed = "block_number % ? = 0";
+            for sql in [
+                format!("DELETE FROM {table} WHERE {doomed}"),
+                format!("UPDATE OR REPLACE {table} SET log_index = 2 WHERE NOT {doomed}"),
+            ] {
+                let done = sqlx::query(AssertSqlSafe(sql)).bind(one_in).execute(&mut *writing);
+                damaged += done.await.unwrap().rows_affected();
+            }
+        }
+        writing.commit().await.unwrap();
+        let found = self.store.contradictions().await.unwrap();
+        let rebuilt = self.store.rebuild(|_| ()).await.unwrap();
+        assert_eq!((found.is_empty(), rebuilt.changed), (damaged == 0, damaged > 0));
     }
 
     async fn check(&self) -> Result<(), TestCaseError> {
@@ -302,8 +399,13 @@ impl Run {
         let (balances, held) = self.chain.balances();
         let owed = balances.values().chain(held.values()).sum::<u64>();
         prop_assert_eq!(self.store.cursor().await.unwrap().owed.get(), owed);
-        self.check_owed_below().await?;
+        prop_assert_eq!(self.store.contradictions().await.unwrap(), []);
+        self.check_accounts_below().await?;
         self.check_levels().await?;
+        for session in (0..6).map(|number| SessionId::of(Uuid::from_u128(number))) {
+            let record = self.store.session(session).await.unwrap();
+            prop_assert_eq!(record.last_skip, self.chain.last_skip(session));
+        }
         for account in (0..3).map(account) {
             let wallet = self.store.wallet(account).await.unwrap();
             let expected = balances.get(&account).copied().unwrap_or_default();
@@ -324,20 +426,34 @@ impl Run {
                 let of = |all: &BTreeMap<Address, u64>| all.get(&account).copied().unwrap_or(0);
                 let found = (wallet.balance.get(), wallet.claimable.get());
                 prop_assert_eq!(found, (of(&balances), of(&held)), "{:?}", level);
+                prop_assert_eq!(wallet.limits, then.limits(account), "{:?}", level);
                 prop_assert_eq!(wallet.at.number, cursor.height_of(level));
             }
         }
         Ok(())
     }
 
-    /// What is owed at every height that can still be asked for is what the events up to it make.
-    async fn check_owed_below(&self) -> Result<(), TestCaseError> {
+    /// What is owed at every height that can still be asked for, and to whom, is what the events up
+    /// to it make; and so are the limits there.
+    async fn check_accounts_below(&self) -> Result<(), TestCaseError> {
         for height in self.chain.final_block..=self.chain.head().number {
             let mut then = self.chain.clone();
             then.blocks.retain(|(block, _)| block.number <= height);
             let (balances, held) = then.balances();
             let owed = balances.values().chain(held.values()).sum::<u64>();
             prop_assert_eq!(self.store.owed_at(height).await.unwrap().get(), owed);
+            let of = |all: &BTreeMap<Address, u64>, account| {
+                MicroUsdc::new(all.get(&account).copied().unwrap_or_default())
+            };
+            let accounts: Vec<Address> = (0..3).map(account).collect();
+            let states = accounts.iter().map(|&account| AccountState {
+                account,
+                pool: of(&balances, account),
+                claimable: of(&held, account),
+                limits: then.limits(account),
+            });
+            let expected = (states.collect(), MicroUsdc::new(owed));
+            prop_assert_eq!(self.store.accounts_at(height, &accounts).await.unwrap(), expected);
         }
         Ok(())
     }

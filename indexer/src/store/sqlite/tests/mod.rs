@@ -5,10 +5,14 @@ mod concurrency;
 mod finality;
 mod full_disk;
 mod histories;
+mod limits;
 mod opening;
 mod paging;
+mod rebuild;
 mod registry;
 mod rollback;
+mod schema;
+mod skips;
 
 use super::SqliteStore;
 use alloy::hex;
@@ -36,6 +40,14 @@ async fn dump(store: &SqliteStore) -> Dump {
         dump.insert(table, rows.iter().map(written_out).collect());
     }
     dump
+}
+
+/// How SQLite goes about a query, a line for each step.
+async fn plan(store: &SqliteStore, query: &str) -> Vec<String> {
+    let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}"));
+    let mut connection = store.readers.acquire().await.unwrap();
+    let steps = sqlx::query(explain).fetch_all(&mut *connection).await.unwrap();
+    steps.iter().map(|step| step.get("detail")).collect()
 }
 
 fn written_out(row: &SqliteRow) -> String {

@@ -2,8 +2,8 @@ use crate::{
     ledger::{Event, EventId, Position, Side},
     store::{SqliteStore, Store, WalletEvent},
     testing::{
-        CONSUMER, OPERATOR, STRANGER, approval, block, deposit, event, forked, new_store, settle,
-        take, terms, withdrawal, workspace,
+        CONSUMER, OPERATOR, STRANGER, approval, block, deposit, event, forked, limits, limits_set,
+        new_store, settle, skipped, take, terms, withdrawal, workspace,
     },
 };
 use alloy::primitives::{Address, B256, U256};
@@ -90,6 +90,22 @@ async fn both_sides_of_a_payment_see_the_same_event() {
     assert_eq!(of_consumer, [seen(Side::Account)]);
     assert_eq!(of_operator, [seen(Side::Payee)]);
     assert_eq!(store.wallet_events(STRANGER, None, 10).await.unwrap().events, []);
+}
+
+#[tokio::test]
+async fn limits_and_skipped_entries_are_on_no_page_and_take_no_place_on_one() {
+    let (_directory, store) = new_store().await;
+    let unpublished =
+        || [limits_set(CONSUMER, limits(1, 2, 3)), skipped(SESSION, CONSUMER, 0)].into_iter();
+    let between = |change| unpublished().chain([change]).chain(unpublished());
+    take(&store, block(100), between(deposit(CONSUMER, 50))).await;
+    take(&store, block(101), between(withdrawal(CONSUMER, 5))).await;
+    take(&store, block(102), unpublished()).await;
+    for limit in 1..=3 {
+        let seen = all_pages(&store, CONSUMER, limit).await;
+        let expected = [101, 100].map(|block| (Position { block, log_index: 2 }, Side::Account));
+        assert_eq!(seen, expected, "pages of {limit}");
+    }
 }
 
 #[tokio::test]

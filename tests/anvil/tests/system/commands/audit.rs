@@ -1,6 +1,6 @@
 use super::{Ledger, ends};
 use alloy::{
-    primitives::{Address, U256},
+    primitives::{Address, U256, Uint},
     sol_types::SolEvent,
 };
 use eyre::Result;
@@ -164,6 +164,73 @@ async fn what_events_are_found_by_is_named_where_it_is_not_what_they_say() -> Re
     ledger.tamper(&[&change]).await?;
     names(&ledger, &subject, "events", 1, 0).await?;
     names(&ledger, &subject, "events", 0, 1).await
+}
+
+/// A session would be told another reason than its last, and an account other limits than it set.
+#[tokio::test]
+async fn a_skip_and_limits_that_are_not_found_are_named() -> Result<()> {
+    let ledger = Ledger::synced().await?;
+    for (table, key, what) in
+        [("skips", "session_id", "skips"), ("limits_set", "account", "limits")]
+    {
+        let first = format!("FROM {table} ORDER BY block_number, log_index LIMIT 1");
+        let place = format!("SELECT 'event ' || log_index || ' of block ' || block_number {first}");
+        let place = ledger.value(&place).await?;
+        let whose = ledger.value(&format!("SELECT hex({key}) {first}")).await?;
+        let named = |whose: &str| match key {
+            "account" => Ok(whose.parse::<Address>()?.to_string()),
+            _ => eyre::Ok(format!("0x{}", whose.to_lowercase())),
+        };
+        let nobodys = "42".repeat(whose.len() / 2);
+        let change =
+            format!("UPDATE {table} SET {key} = x'{nobodys}' WHERE hex({key}) = '{whose}'");
+        ledger.tamper(&[&change]).await?;
+        let subject =
+            |whose: &str| eyre::Ok(format!("{place}, as one that {what} {},", named(whose)?));
+        names(&ledger, &subject(&whose)?, "events", 1, 0).await?;
+        names(&ledger, &subject(&nobodys)?, "events", 0, 1).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn limits_that_were_changed_are_named_one_by_one_with_what_the_contract_has() -> Result<()> {
+    let ledger = Ledger::synced().await?;
+    // One that sets none in a history.
+    let account = ledger.world.cast.operator;
+    let set = ledger.world.contracts.settlement.setLimits(11, Uint::from(22), Uint::from(33));
+    ledger.world.execute(account, set.into_transaction_request()).await?;
+    // In the state of the safe block, which is what is compared.
+    ledger.world.mine(6).await?;
+    ledger.sync_to_head().await?;
+    json(&ledger, 0).await?;
+    let event = format!("kind = 7 AND hex(account) = '{}'", hex(account));
+    let limits = [
+        ("max_rate_per_second", "maxRatePerSecond", 11),
+        ("max_per_session", "maxPerSession", 22),
+        ("max_per_day", "maxPerDay", 33),
+    ];
+    for (column, limit, right) in limits {
+        let change = |by: &str| format!("UPDATE events SET {column} = {column} {by} WHERE {event}");
+        ledger.tamper(&[&change("+ 7")]).await?;
+        let subject = format!("limitsOf({account}).{limit}");
+        names(&ledger, &subject, "chain", right, right + 7).await?;
+        assert_eq!(differences(&json(&ledger, 1).await?, "chain").len(), 1);
+        ledger.tamper(&[&change("- 7")]).await?;
+        json(&ledger, 0).await?;
+    }
+
+    // Lost without a trace: the account, which was paid before, has none.
+    let place = format!("SELECT block_number * 1000000 + log_index FROM events WHERE {event}");
+    for table in ["wallet_events", "limits_set", "events"] {
+        let delete =
+            format!("DELETE FROM {table} WHERE block_number * 1000000 + log_index = ({place})");
+        ledger.tamper(&[&delete]).await?;
+    }
+    for (_, limit, right) in limits {
+        names(&ledger, &format!("limitsOf({account}).{limit}"), "chain", right, 0).await?;
+    }
+    Ok(())
 }
 
 /// The balances are right, but not what the events add up to.

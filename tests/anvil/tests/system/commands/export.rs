@@ -1,6 +1,7 @@
 use super::{Ledger, ends, refuses};
 use alloy::primitives::Address;
 use eyre::{Result, ensure, eyre};
+use luxxon_tests::tables;
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, fs, process::Stdio};
 use tokio::{
@@ -47,7 +48,7 @@ fn balances(rows: &[Map<String, Value>]) -> Result<[BTreeMap<Address, i64>; 2]> 
             }
             "PAYOUT_HELD" => (&mut claimables, amount()?),
             "CLAIMED" => (&mut claimables, -amount()?),
-            "APPROVAL" => continue,
+            "APPROVAL" | "LIMITS_SET" | "ENTRY_SKIPPED" => continue,
             other => return Err(eyre!("{other} is no kind")),
         };
         *table.entry(account).or_default() += change;
@@ -60,7 +61,7 @@ fn balances(rows: &[Map<String, Value>]) -> Result<[BTreeMap<Address, i64>; 2]> 
 
 async fn table(ledger: &Ledger, name: &str) -> Result<BTreeMap<Address, i64>> {
     let query = format!("SELECT hex(account) || ' ' || balance FROM {name}");
-    let rows = luxxon_tests::tables::read(&ledger.options.db, &query).await?;
+    let rows = tables::read(&ledger.options.db, &query).await?;
     let of = |row: &String| {
         let (account, balance) = row.split_once(' ').ok_or_else(|| eyre!("{row}"))?;
         Ok((account.parse()?, balance.parse()?))
@@ -108,13 +109,47 @@ async fn both_forms_to_a_file_or_a_pipe_are_all_events_and_add_up_to_the_balance
     Ok(())
 }
 
+/// What the rows of `kind` have in `columns`, and that they have nothing in any other but those that
+/// all events have.
+fn only(rows: &[Map<String, Value>], kind: &str, columns: &[&str]) -> Vec<Vec<String>> {
+    let all = ["blockNumber", "logIndex", "blockHash", "blockTime", "txHash", "kind", "account"];
+    let of_kind = rows.iter().filter(|row| row["kind"] == kind);
+    let texts = of_kind.map(|row| {
+        let known = |name: &str| all.contains(&name) || columns.contains(&name);
+        assert!(row.iter().all(|(name, value)| known(name) != value.is_null()), "{row:?}");
+        columns.iter().map(|&column| row[column].as_str().unwrap_or_default().to_owned()).collect()
+    });
+    texts.collect()
+}
+
+#[tokio::test]
+async fn limits_and_skipped_entries_have_columns_of_their_own() -> Result<()> {
+    let ledger = Ledger::synced().await?;
+    let rows = of_csv(&ends(ledger.over_database(&["export"])).await?.stdout)?;
+    let limits = ["maxRatePerSecond", "maxPerSession", "maxPerDay"];
+    let skips = ["sessionHash", "entryIndex", "reason"];
+    let limits_in_tables = "SELECT max_rate_per_second || ' ' || max_per_session || ' ' ||
+        max_per_day FROM events WHERE kind = 7 ORDER BY block_number, log_index";
+    let skips_in_tables = "SELECT '0x' || lower(hex(session_id)) || ' ' || entry_index || ' 0x' ||
+        lower(hex(reason)) FROM events WHERE kind = 8 ORDER BY block_number, log_index";
+    for (kind, columns, query) in
+        [("LIMITS_SET", limits, limits_in_tables), ("ENTRY_SKIPPED", skips, skips_in_tables)]
+    {
+        let found: Vec<_> = only(&rows, kind, &columns).iter().map(|row| row.join(" ")).collect();
+        assert_eq!(found, tables::read(&ledger.options.db, query).await?, "{kind}");
+        assert!(!found.is_empty(), "the history has no {kind}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_reader_that_has_read_enough_is_no_failure() -> Result<()> {
     let ledger = Ledger::synced().await?;
     // More than a pipe holds.
     let many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
-        INSERT INTO events SELECT number, 5000 + i, zeroblob(32), 2, zeroblob(20), NULL, 0, NULL,
-            NULL, NULL, NULL, NULL, NULL FROM n, (SELECT min(number) AS number FROM blocks)";
+        INSERT INTO events (block_number, log_index, tx_hash, kind, account, amount)
+        SELECT number, 5000 + i, zeroblob(32), 2, zeroblob(20), 0
+        FROM n, (SELECT min(number) AS number FROM blocks)";
     ledger.tamper(&[many]).await?;
     for format in ["csv", "jsonl"] {
         let mut child = ledger.over_database(&["export", "--format", format]).spawn()?;

@@ -5,7 +5,7 @@ use luxxon_tests::{Daemon, tables};
 #[tokio::test]
 async fn rebuild_puts_right_what_was_changed_and_says_so() -> Result<()> {
     let ledger = Ledger::synced().await?;
-    let damages: [&[&str]; 8] = [
+    let damages: [&[&str]; 12] = [
         &["UPDATE pools SET balance = balance + 7"],
         &["DELETE FROM claimables"],
         &["INSERT INTO pools (account, balance) VALUES (zeroblob(20), 5)"],
@@ -14,6 +14,10 @@ async fn rebuild_puts_right_what_was_changed_and_says_so() -> Result<()> {
         &["UPDATE OR REPLACE wallet_events SET side = 1 - side"],
         &["DELETE FROM settlements"],
         &["UPDATE settlements SET log_index = log_index + 1"],
+        &["DELETE FROM skips"],
+        &["UPDATE skips SET session_id = zeroblob(32)"],
+        &["DELETE FROM limits_set"],
+        &["UPDATE limits_set SET log_index = log_index + 1"],
     ];
     for damage in damages {
         ledger.tamper(damage).await?;

@@ -1,0 +1,91 @@
+//! Rows that find an event where there is none of that kind, or do not find one that is there.
+
+use super::dump;
+use crate::{
+    ledger::Position,
+    store::{Contradiction, Misplaced, SqliteStore},
+    testing::{
+        CONSUMER, OPERATOR, STRANGER, block, deposit, limits, limits_set, new_store, settle,
+        skipped, take,
+    },
+};
+use alloy::{hex, primitives::Address};
+use luxxon_bindings::SessionId;
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+const SESSION: Uuid = Uuid::from_u128(1);
+const OTHER_SESSION: Uuid = Uuid::from_u128(2);
+
+const DEPOSITED: Position = Position { block: 100, log_index: 0 };
+const SETTLED: Position = Position { block: 100, log_index: 1 };
+const SKIPPED: Position = Position { block: 100, log_index: 2 };
+const LIMITED: Position = Position { block: 100, log_index: 3 };
+const NOTHING: Position = Position { block: 100, log_index: 4 };
+
+/// A block in which a session is settled and skipped, and its consumer sets limits.
+async fn a_store() -> (tempfile::TempDir, SqliteStore) {
+    let (directory, store) = new_store().await;
+    let changes = [
+        deposit(CONSUMER, 5_000),
+        settle(SESSION, CONSUMER, OPERATOR, 850, 150),
+        skipped(SESSION, CONSUMER, 0),
+        limits_set(CONSUMER, limits(1, 2, 3)),
+    ];
+    take(&store, block(100), changes).await;
+    (directory, store)
+}
+
+/// Changes a row, and expects that to be named, and to be put right.
+async fn is_found(sql: String, expected: Misplaced, by_event: bool) {
+    let (_directory, store) = a_store().await;
+    let before = dump(&store).await;
+    let changed = sqlx::query(AssertSqlSafe(sql.clone())).execute(&store.writer).await.unwrap();
+    assert_eq!(changed.rows_affected(), 1, "{sql}");
+    let found = store.contradictions().await.unwrap();
+    assert_eq!(found, [Contradiction::Misplaced { what: expected, by_event }], "{sql}");
+    assert!(store.rebuild(|_| ()).await.unwrap().changed, "{sql}");
+    assert_eq!(dump(&store).await, before, "{sql}");
+    assert_eq!(store.contradictions().await.unwrap(), []);
+    assert!(!store.rebuild(|_| ()).await.unwrap().changed, "{sql}");
+}
+
+#[tokio::test]
+async fn a_row_that_is_missing_is_named_and_put_back() {
+    let session = SessionId::of(SESSION);
+    for (table, what) in [
+        ("settlements", Misplaced::Settlement(session)),
+        ("skips", Misplaced::Skip(session, SKIPPED)),
+        ("limits_set", Misplaced::LimitsSet(CONSUMER, LIMITED)),
+    ] {
+        is_found(format!("DELETE FROM {table}"), what, true).await;
+    }
+}
+
+#[tokio::test]
+async fn a_skip_where_the_session_was_not_skipped_is_named_and_removed() {
+    for (session, at) in
+        [(SESSION, SETTLED), (SESSION, LIMITED), (SESSION, NOTHING), (OTHER_SESSION, SKIPPED)]
+    {
+        let session = SessionId::of(session);
+        let key = hex::encode(session.0);
+        let insert = format!("INSERT INTO skips VALUES (x'{key}', 100, {})", at.log_index);
+        is_found(insert, Misplaced::Skip(session, at), false).await;
+    }
+}
+
+#[tokio::test]
+async fn limits_where_the_account_set_none_are_named_and_removed() {
+    let accounts: [(Address, Position); 5] = [
+        (CONSUMER, DEPOSITED),
+        (CONSUMER, SETTLED),
+        (CONSUMER, SKIPPED),
+        (CONSUMER, NOTHING),
+        (STRANGER, LIMITED),
+    ];
+    for (account, at) in accounts {
+        let key = hex::encode(account);
+        let insert = format!("INSERT INTO limits_set VALUES (x'{key}', 100, {})", at.log_index);
+        is_found(insert, Misplaced::LimitsSet(account, at), false).await;
+    }
+}
