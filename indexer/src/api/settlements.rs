@@ -7,7 +7,7 @@ use super::{
     time,
 };
 use crate::{
-    ledger::{Block, Change, Event, Settlement},
+    ledger::{Block, Change, Event, Settlement, error_name},
     store::{Level, Scope, Session, SessionRecord, Store},
 };
 use alloy::primitives::{Address, B256};
@@ -44,6 +44,8 @@ pub(in crate::api) struct SettlementDto {
     /// How sure the chain is of the payment.
     #[serde(skip_serializing_if = "Option::is_none")]
     finality: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_skip: Option<SkipDto>,
     /// The session costs nothing, so no transaction will pay it.
     #[serde(skip_serializing_if = "is_false")]
     nothing_to_settle: bool,
@@ -55,6 +57,24 @@ pub(in crate::api) struct SettlementDto {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+/// Why the last batch that had the session left it out.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SkipDto {
+    /// The name of the contract's error, or its selector where that is not known.
+    reason: String,
+    tx_hash: B256,
+    block_number: String,
+}
+
+impl SkipDto {
+    fn of((event, block): &(Event, Block)) -> Option<Self> {
+        let Change::EntrySkipped { reason, .. } = &event.change else { return None };
+        let reason = error_name(*reason).map_or_else(|| reason.to_string(), str::to_owned);
+        Some(Self { reason, tx_hash: event.tx_hash, block_number: block.number.to_string() })
+    }
 }
 
 /// Something that the chain settled differently.
@@ -107,6 +127,9 @@ pub(in crate::api) fn view(id: Uuid, record: &SessionRecord) -> Result<Settlemen
     let composed = registered.map(composed).transpose()?.flatten();
     let free = composed.is_some_and(|terms| terms.gross == MicroUsdc::ZERO);
     let reported = registered.and_then(|session| session.reported_tx);
+    let last_skip = record.last_skip.as_ref().and_then(SkipDto::of);
+    // The transaction that was to pay it is the one that left it out.
+    let reported = reported.filter(|tx| last_skip.as_ref().is_none_or(|skip| skip.tx_hash != *tx));
     let state = match (&settled, &composed, reported) {
         (Some(_), _, _) => SettlementState::Confirmed,
         (None, None, _) => SettlementState::NotReady,
@@ -130,6 +153,7 @@ pub(in crate::api) fn view(id: Uuid, record: &SessionRecord) -> Result<Settlemen
             .map(|payment| time::of_unix(payment.block.timestamp))
             .transpose()?,
         finality: record.level().map(Level::as_str),
+        last_skip,
         nothing_to_settle: settled.is_none() && free,
         differences,
     })

@@ -8,8 +8,8 @@ use super::{
     time,
 };
 use crate::{
-    ledger::{Change, EventId, Side},
-    store::{Scope, Store, WalletEvent},
+    ledger::{Change, EventId, Limits, Side},
+    store::{Scope, Store, Wallet, WalletEvent},
 };
 use alloy::primitives::{Address, B256};
 use axum::extract::{Query, State, rejection::QueryRejection};
@@ -44,6 +44,47 @@ pub(super) struct WalletDto {
     tracked_balance: MicroUsdc,
     last_sync_block: String,
     updated_at: String,
+    /// The hash of that block.
+    block_hash: B256,
+    /// What is held for the wallet because it could not be paid, µUSDC.
+    claimable: MicroUsdc,
+    /// What settlements may take from the pool, as the wallet set it; 0 is no limit.
+    limits: LimitsDto,
+    /// The same at the last block that is safe, and at the last that is final.
+    safe: LevelDto,
+    finalized: LevelDto,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the contract's names")]
+struct LimitsDto {
+    max_rate_per_second: MicroUsdc,
+    max_per_session: MicroUsdc,
+    max_per_day: MicroUsdc,
+}
+
+impl From<Limits> for LimitsDto {
+    fn from(limits: Limits) -> Self {
+        let Limits { max_rate_per_second, max_per_session, max_per_day } = limits;
+        Self { max_rate_per_second, max_per_session, max_per_day }
+    }
+}
+
+/// What a wallet is owed at a level.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LevelDto {
+    balance: MicroUsdc,
+    claimable: MicroUsdc,
+    block_number: String,
+    block_hash: B256,
+}
+
+impl From<Wallet> for LevelDto {
+    fn from(Wallet { balance, claimable, at, .. }: Wallet) -> Self {
+        Self { balance, claimable, block_number: at.number.to_string(), block_hash: at.hash }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -75,7 +116,7 @@ pub(super) async fn wallet<S: Store>(
     if let Some(number) = awaited {
         wait_for(&api, number).await?;
     }
-    let wallet = api.store.wallet(caller.wallet()).await?;
+    let [wallet, safe, finalized] = api.store.wallet_levels(caller.wallet()).await?;
     Ok(TrueAt(
         wallet.at,
         WalletDto {
@@ -84,6 +125,11 @@ pub(super) async fn wallet<S: Store>(
             tracked_balance: wallet.balance,
             last_sync_block: wallet.at.number.to_string(),
             updated_at: time::of_unix(wallet.at.timestamp)?,
+            block_hash: wallet.at.hash,
+            claimable: wallet.claimable,
+            limits: wallet.limits.into(),
+            safe: safe.into(),
+            finalized: finalized.into(),
         },
     ))
 }

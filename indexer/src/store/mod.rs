@@ -122,6 +122,9 @@ pub enum Level {
 }
 
 impl Level {
+    /// All there are, the least sure first.
+    pub const ALL: [Self; 3] = [Self::Latest, Self::Safe, Self::Finalized];
+
     /// Its name, as the chain's nodes have it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -290,6 +293,12 @@ pub trait Store: Clone + Send + Sync + 'static {
         account: Address,
         level: Level,
     ) -> impl Future<Output = Result<Wallet, StoreError>> + Send;
+
+    /// The same at every level, in the order of [`Level::ALL`], all of one state of the ledger.
+    fn wallet_levels(
+        &self,
+        account: Address,
+    ) -> impl Future<Output = Result<[Wallet; 3], StoreError>> + Send;
 
     /// The newest `limit` deposits, withdrawals, settlements (both sides) and approvals of `account`,
     /// newest first; only those older than `before` where it is given.

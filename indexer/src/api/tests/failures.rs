@@ -123,6 +123,10 @@ impl Store for Failing {
         self.fail()
     }
 
+    async fn wallet_levels(&self, _: Address) -> Result<[Wallet; 3], StoreError> {
+        self.fail()
+    }
+
     async fn wallet_events(
         &self,
         _: Address,

@@ -6,6 +6,7 @@ use crate::{
         CONSUMER, OPERATOR, STRANGER, block, deposit, event, settle, take, terms, workspace,
     },
 };
+use alloy::primitives::{Selector, keccak256};
 use luxxon_bindings::{MicroUsdc, SessionId};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -229,6 +230,42 @@ async fn a_session_goes_from_not_ready_to_confirmed_and_back_when_a_reorg_takes_
     assert_eq!(confirmed.get("differences"), None);
     server.store.rollback(100).await.unwrap();
     assert_eq!(server.get(&path(), &server.consumer).await.data(), submitted);
+}
+
+#[tokio::test]
+async fn a_session_that_a_batch_left_out_is_pending_again_and_says_why() {
+    let server = Server::start().await;
+    put(&server, &path(), &registration(&server)).await.data();
+    let pool = keccak256("InsufficientPool(address,uint256,uint256)");
+    let skipped = |reason: &[u8]| Change::EntrySkipped {
+        session: SessionId::of(SESSION),
+        from: CONSUMER,
+        index: 3,
+        reason: Selector::from_slice(reason),
+    };
+    let first = event(100, 0, skipped(&pool[..4])).tx_hash.to_string();
+    let report = format!("{}/transaction", path());
+    put(&server, &report, &json!({ "txHash": first })).await.data();
+    take(&server.store, block(100), [skipped(&pool[..4])]).await;
+    let data = server.get(&path(), &server.consumer).await.data();
+    assert_eq!((&data["state"], data.get("txHash")), (&json!("PENDING"), None));
+    assert_eq!(data["lastSkip"]["txHash"], first);
+    assert_eq!(data["lastSkip"]["blockNumber"], "100");
+    assert_eq!(data["lastSkip"]["reason"], "InsufficientPool");
+
+    // Sent again, and left out again for a reason that nobody knows; then paid.
+    put(&server, &report, &json!({ "txHash": HASH })).await.data();
+    let data = server.get(&path(), &server.consumer).await.data();
+    assert_eq!((&data["state"], &data["txHash"]), (&json!("SUBMITTED"), &json!(HASH)));
+    take(&server.store, block(101), [skipped(&[1, 2, 3, 4])]).await;
+    let data = server.get(&path(), &server.consumer).await.data();
+    assert_eq!(data["lastSkip"]["reason"], "0x01020304");
+    take(&server.store, block(102), [deposit(CONSUMER, 50_000), as_agreed()]).await;
+    let data = server.get(&path(), &server.consumer).await.data();
+    assert_eq!(
+        (&data["state"], &data["lastSkip"]["blockNumber"]),
+        (&json!("CONFIRMED"), &json!("101"))
+    );
 }
 
 #[tokio::test]

@@ -1,9 +1,13 @@
 use super::Server;
 use crate::{
-    store::{SqliteStore, Store},
-    testing::{CONSUMER, OPERATOR, block, deposit, forked, settle, take, withdrawal, workspace},
+    ledger::{Block, Change, Limits},
+    store::{Heights, SqliteStore, Store},
+    testing::{
+        CONSUMER, OPERATOR, block, deposit, first, forked, settle, take, withdrawal, workspace,
+    },
 };
-use serde_json::json;
+use luxxon_bindings::MicroUsdc;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 #[tokio::test]
@@ -17,27 +21,71 @@ async fn a_wallet_is_its_pool_at_the_cursor() {
         "trackedBalance": "500000",
         "lastSyncBlock": "101",
         "updatedAt": "2026-05-13T11:30:02.000Z",
+        "blockHash": block(101).hash.to_string(),
+        "claimable": "0",
+        "limits": { "maxRatePerSecond": "0", "maxPerSession": "0", "maxPerDay": "0" },
+        "safe": level("0", 99),
+        "finalized": level("0", 99),
     });
     assert_eq!(server.get("/wallet", &server.consumer).await.data(), expected);
+}
+
+/// Nothing is held for the wallet.
+fn level(balance: &str, number: u64) -> Value {
+    let at = if number == first().number { first() } else { block(number) };
+    json!({
+        "balance": balance,
+        "claimable": "0",
+        "blockNumber": number.to_string(),
+        "blockHash": at.hash.to_string(),
+    })
+}
+
+#[tokio::test]
+async fn a_wallet_is_served_at_every_level_with_its_limits() {
+    let server = Server::start().await;
+    let limits = Limits {
+        max_rate_per_second: MicroUsdc::new(1_000),
+        max_per_session: MicroUsdc::new(60_000),
+        max_per_day: MicroUsdc::new(1_000_000),
+    };
+    take(&server.store, block(100), [deposit(CONSUMER, 5)]).await;
+    take(&server.store, block(101), [deposit(CONSUMER, 7)]).await;
+    take(&server.store, block(102), [withdrawal(CONSUMER, 2)]).await;
+    let set = Change::LimitsSet { account: CONSUMER, limits };
+    let held = Change::PayoutHeld { account: CONSUMER, amount: MicroUsdc::new(3) };
+    take(&server.store, block(103), [set, held]).await;
+    server.store.set_heights(Heights { safe_block: 102, final_block: 101 }).await.unwrap();
+    let data = server.get("/wallet", &server.consumer).await.data();
+    assert_eq!((&data["trackedBalance"], &data["claimable"]), (&json!("10"), &json!("3")));
+    assert_eq!((&data["safe"], &data["finalized"]), (&level("10", 102), &level("12", 101)));
+    let expected =
+        json!({ "maxRatePerSecond": "1000", "maxPerSession": "60000", "maxPerDay": "1000000" });
+    assert_eq!(data["limits"], expected);
 }
 
 #[tokio::test]
 async fn a_wallet_without_events_holds_nothing_at_the_cursor() {
     let server = Server::start().await;
-    let expected = |number: &str, updated_at: &str| {
+    let expected = |at: Block, number: &str, updated_at: &str| {
         json!({
             "workspaceId": server.stranger.id(),
             "walletAddress": "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB",
             "trackedBalance": "0",
             "lastSyncBlock": number,
             "updatedAt": updated_at,
+            "blockHash": at.hash.to_string(),
+            "claimable": "0",
+            "limits": { "maxRatePerSecond": "0", "maxPerSession": "0", "maxPerDay": "0" },
+            "safe": level("0", 99),
+            "finalized": level("0", 99),
         })
     };
     let data = server.get("/wallet", &server.stranger).await.data();
-    assert_eq!(data, expected("99", "2026-05-13T11:29:58.000Z"), "a new ledger");
+    assert_eq!(data, expected(first(), "99", "2026-05-13T11:29:58.000Z"), "a new ledger");
     take(&server.store, block(100), [deposit(CONSUMER, 1)]).await;
     let data = server.get("/wallet", &server.stranger).await.data();
-    assert_eq!(data, expected("100", "2026-05-13T11:30:00.000Z"), "others' events");
+    assert_eq!(data, expected(block(100), "100", "2026-05-13T11:30:00.000Z"), "others' events");
 }
 
 #[tokio::test]

@@ -130,7 +130,13 @@ impl Store for SqliteStore {
 
     async fn wallet_at(&self, account: Address, level: Level) -> Result<Wallet, StoreError> {
         let mut tx = self.readers.begin().await?;
-        ledger::wallet_at(&mut tx, account, level).await
+        let [wallet] = ledger::wallet_at(&mut tx, account, [level]).await?;
+        Ok(wallet)
+    }
+
+    async fn wallet_levels(&self, account: Address) -> Result<[Wallet; 3], StoreError> {
+        let mut tx = self.readers.begin().await?;
+        ledger::wallet_at(&mut tx, account, Level::ALL).await
     }
 
     async fn wallet_events(

@@ -57,8 +57,8 @@ async fn a_reader_in_the_middle_of_a_transaction_does_not_hold_up_the_writer() {
     timeout(AT_ONCE, take(&store, block(100), [deposit(CONSUMER, 5)])).await.unwrap();
     timeout(AT_ONCE, store.rollback(99)).await.unwrap().unwrap();
     timeout(AT_ONCE, take(&store, block(100), [deposit(CONSUMER, 7)])).await.unwrap();
-    let same = ledger::wallet_at(&mut reading, CONSUMER, Level::Latest).await.unwrap();
-    assert_eq!(same, pool_of(0, cursor.block));
+    let same = ledger::wallet_at(&mut reading, CONSUMER, [Level::Latest]).await.unwrap();
+    assert_eq!(same, [pool_of(0, cursor.block)]);
 }
 
 /// In block `n` the pool holds `n - 99`: every answer can be checked by itself, whenever it was
