@@ -1,7 +1,7 @@
 //! What callers send, as values. What is malformed is `INVALID_INPUT`, the field named in `detail`.
 
 use super::error::{ApiError, Code};
-use crate::{config, ledger::EventId};
+use crate::{config, ledger::EventId, store::EventKind};
 use alloy::primitives::Address;
 use axum::{
     body::Bytes,
@@ -51,6 +51,12 @@ pub(super) fn path_uuid(
 ) -> Result<Uuid, ApiError> {
     let Path(text) = path.map_err(|_| invalid(detail))?;
     uuid(&text).ok_or_else(|| invalid(detail))
+}
+
+/// A kind of event by its published name.
+pub(super) fn kind(text: &str) -> Result<EventKind, ApiError> {
+    let known = EventKind::ALL.into_iter().find(|kind| kind.as_str() == text);
+    known.ok_or_else(|| invalid("kind:unknown"))
 }
 
 /// An amount of µUSDC, in digits alone.

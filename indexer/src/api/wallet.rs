@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     ledger::{Change, EventId, Limits, Side},
-    store::{Scope, Store, Wallet, WalletEvent},
+    store::{EventKind, PageRequest, Scope, Store, Wallet, WalletEvent},
 };
 use alloy::primitives::{Address, B256};
 use axum::extract::{Query, State, rejection::QueryRejection};
@@ -33,6 +33,9 @@ pub(super) struct EventsQuery {
     workspace_id: Option<String>,
     cursor: Option<String>,
     limit: Option<String>,
+    kind: Option<String>,
+    from_block: Option<String>,
+    to_block: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -142,9 +145,19 @@ pub(super) async fn events<S: Store>(
     caller.needs(Scope::WalletRead)?;
     let Query(query) = query.map_err(|_| invalid("query:malformed"))?;
     check_workspace(&caller, query.workspace_id.as_deref())?;
-    let before = query.cursor.as_deref().map(input::cursor).transpose()?;
     let limit = query.limit.as_deref().map_or(Ok(DEFAULT_LIMIT), input::limit)?;
-    let page = api.store.wallet_events(caller.wallet(), before, limit).await?;
+    let mut request = PageRequest::newest(limit);
+    request.before = query.cursor.as_deref().map(input::cursor).transpose()?;
+    if let Some(kinds) = &query.kind {
+        request.kinds = kinds.split(',').map(input::kind).collect::<Result<_, _>>()?;
+    }
+    if let Some(from) = &query.from_block {
+        request.from_block = input::block(from, "fromBlock:malformed")?;
+    }
+    if let Some(to) = &query.to_block {
+        request.to_block = input::block(to, "toBlock:malformed")?;
+    }
+    let page = api.store.wallet_events(caller.wallet(), request).await?;
     let events = page.events.iter().map(|event| event_dto(caller.workspace(), event));
     Ok(TrueAt(page.at, events.collect::<Result<_, _>>()?))
 }
@@ -154,15 +167,15 @@ fn event_dto(workspace_id: Uuid, entry: &WalletEvent) -> Result<EventDto, ApiErr
     let id = EventId::new(event.position, *side, block.hash)
         .ok_or_else(|| ApiError::new(Code::InternalServerError).detail("id:outOfRange"))?;
     let (kind, amount, hash) = match &event.change {
-        Change::Deposit { amount, .. } => ("DEPOSIT", amount.to_string(), None),
-        Change::Withdrawal { amount, .. } => ("WITHDRAWAL", amount.to_string(), None),
-        Change::Approval { allowance, .. } => ("APPROVAL", allowance.to_string(), None),
+        Change::Deposit { amount, .. } => (EventKind::Deposit, amount.to_string(), None),
+        Change::Withdrawal { amount, .. } => (EventKind::Withdrawal, amount.to_string(), None),
+        Change::Approval { allowance, .. } => (EventKind::Approval, allowance.to_string(), None),
         Change::Settle(settlement) => {
             let amount = match side {
                 Side::Account => settlement.gross,
                 Side::Payee => settlement.to_amount,
             };
-            ("SETTLE", amount.to_string(), Some(settlement.session.0))
+            (EventKind::Settle, amount.to_string(), Some(settlement.session.0))
         }
         // The published history has no such kinds, and the store leaves them out of it.
         Change::PayoutHeld { .. }
@@ -175,7 +188,7 @@ fn event_dto(workspace_id: Uuid, entry: &WalletEvent) -> Result<EventDto, ApiErr
     Ok(EventDto {
         id: id.to_uuid(),
         workspace_id,
-        kind,
+        kind: kind.as_str(),
         tx_hash: event.tx_hash,
         block_number: event.position.block.to_string(),
         confirmed_at: time::of_unix(block.timestamp)?,

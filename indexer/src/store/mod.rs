@@ -175,6 +175,59 @@ pub struct WalletEvent {
     pub session: Option<Uuid>,
 }
 
+/// The kinds of events that a wallet's history shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// Money entered the pool.
+    Deposit,
+    /// Money left it by its owner.
+    Withdrawal,
+    /// A session was paid.
+    Settle,
+    /// The contract was allowed to move USDC.
+    Approval,
+}
+
+impl EventKind {
+    /// All there are.
+    pub const ALL: [Self; 4] = [Self::Deposit, Self::Withdrawal, Self::Settle, Self::Approval];
+
+    /// The published name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deposit => "DEPOSIT",
+            Self::Withdrawal => "WITHDRAWAL",
+            Self::Settle => "SETTLE",
+            Self::Approval => "APPROVAL",
+        }
+    }
+}
+
+/// Which events of a wallet to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageRequest {
+    /// Only those older than this one.
+    pub before: Option<EventId>,
+    /// Only those of these kinds.
+    pub kinds: Vec<EventKind>,
+    /// Only those in this block or above.
+    pub from_block: u64,
+    /// Only those in this block or below.
+    pub to_block: u64,
+    /// At most so many.
+    pub limit: u32,
+}
+
+impl PageRequest {
+    /// The newest `limit`, of all kinds.
+    #[must_use]
+    pub fn newest(limit: u32) -> Self {
+        let (from_block, to_block) = (0, u64::MAX);
+        Self { before: None, kinds: EventKind::ALL.to_vec(), from_block, to_block, limit }
+    }
+}
+
 /// Some events of a wallet, newest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WalletPage {
@@ -300,13 +353,12 @@ pub trait Store: Clone + Send + Sync + 'static {
         account: Address,
     ) -> impl Future<Output = Result<[Wallet; 3], StoreError>> + Send;
 
-    /// The newest `limit` deposits, withdrawals, settlements (both sides) and approvals of `account`,
-    /// newest first; only those older than `before` where it is given.
+    /// The deposits, withdrawals, settlements (both sides) and approvals of `account` that `request`
+    /// asks for, newest first.
     fn wallet_events(
         &self,
         account: Address,
-        before: Option<EventId>,
-        limit: u32,
+        request: PageRequest,
     ) -> impl Future<Output = Result<WalletPage, StoreError>> + Send;
 
     /// What is known of a session's payment, and why the last batch that left it out did.

@@ -8,7 +8,7 @@
 use alloy::primitives::Address;
 use eyre::{Result, ensure};
 use luxxon_bindings::SessionId;
-use luxxon_indexer::store::{SqliteStore, Store};
+use luxxon_indexer::store::{PageRequest, SqliteStore, Store};
 use luxxon_tests::bench::{
     Synthetic,
     figures::{load, median, numbers, rounded},
@@ -129,7 +129,11 @@ impl Database {
 
     async fn page(&self, wallet: Address, deep: bool) -> Result<()> {
         let before = deep.then(|| self.synthetic.middle());
-        let page = self.store.wallet_events(wallet, before, PAGE).await?.events;
+        let page = self
+            .store
+            .wallet_events(wallet, PageRequest { before, ..PageRequest::newest(PAGE) })
+            .await?
+            .events;
         ensure!(page.len() == PAGE as usize, "a page of {} events", page.len());
         Ok(())
     }

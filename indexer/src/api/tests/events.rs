@@ -283,3 +283,44 @@ async fn all_parameters_go_together() {
     let ids: Vec<_> = data.as_array().unwrap().iter().map(|event| event["id"].clone()).collect();
     assert_eq!(ids, [id(100, 2, Side::Account), id(100, 1, Side::Account)]);
 }
+
+#[tokio::test]
+async fn a_page_holds_the_kinds_and_the_blocks_that_were_asked_for() {
+    let server = Server::start().await;
+    take(&server.store, block(100), [approval(CONSUMER, U256::ONE), deposit(CONSUMER, 9_000)])
+        .await;
+    take(&server.store, block(101), [settle(SESSION, CONSUMER, OPERATOR, 850, 150)]).await;
+    take(&server.store, block(102), [withdrawal(CONSUMER, 1), deposit(CONSUMER, 2)]).await;
+    let seen = async |query: &str| -> Vec<String> {
+        let page = events(&server, &server.consumer, query).await;
+        let text = |event: &Value, field: &str| event[field].as_str().unwrap().to_owned();
+        page.iter().map(|event| text(event, "kind") + " " + &text(event, "blockNumber")).collect()
+    };
+    let (all, none) = (seen("").await, Vec::<String>::new());
+    let newest_first =
+        ["DEPOSIT 102", "WITHDRAWAL 102", "SETTLE 101", "DEPOSIT 100", "APPROVAL 100"];
+    assert_eq!(all, newest_first);
+    assert_eq!(seen("?kind=DEPOSIT").await, ["DEPOSIT 102", "DEPOSIT 100"]);
+    assert_eq!(seen("?kind=DEPOSIT&limit=1").await, ["DEPOSIT 102"]);
+    assert_eq!(seen("?kind=SETTLE,APPROVAL").await, ["SETTLE 101", "APPROVAL 100"]);
+    assert_eq!(seen("?fromBlock=101").await, all[..3]);
+    assert_eq!(seen("?toBlock=101").await, all[2..]);
+    assert_eq!(seen("?fromBlock=101&toBlock=101").await, ["SETTLE 101"]);
+    assert_eq!(seen("?fromBlock=103").await, none);
+    assert_eq!(seen("?fromBlock=102&toBlock=101").await, none);
+    assert_eq!(seen("?toBlock=18446744073709551615").await, all);
+    assert_eq!(seen("?fromBlock=18446744073709551615").await, none);
+    // A cursor, and a block above or below it.
+    let cursor = id(101, 0, Side::Account);
+    assert_eq!(seen(&format!("?cursor={cursor}&toBlock=102")).await, all[3..]);
+    assert_eq!(seen(&format!("?cursor={cursor}&toBlock=100&kind=DEPOSIT")).await, ["DEPOSIT 100"]);
+    for (query, detail) in [
+        ("kind=", "kind:unknown"),
+        ("kind=deposit", "kind:unknown"),
+        ("kind=DEPOSIT,CLAIMED", "kind:unknown"),
+        ("fromBlock=-1", "fromBlock:malformed"),
+        ("toBlock=0x10", "toBlock:malformed"),
+    ] {
+        server.get(&format!("/wallet/events?{query}"), &server.consumer).await.invalid(detail);
+    }
+}

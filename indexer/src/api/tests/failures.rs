@@ -3,10 +3,10 @@
 use super::{Answer, Server, get, get_without_key, options};
 use crate::{
     api::router,
-    ledger::{Block, Event, EventId, Position},
+    ledger::{Block, Event, Position},
     store::{
         AccountState, ApiKey, Batch, Cursor, Heights, Level, NewApiKey, NewSession, NewWorkspace,
-        SessionRecord, Store, StoreError, Wallet, WalletPage, Workspace,
+        PageRequest, SessionRecord, Store, StoreError, Wallet, WalletPage, Workspace,
     },
     testing::CONSUMER,
 };
@@ -127,12 +127,7 @@ impl Store for Failing {
         self.fail()
     }
 
-    async fn wallet_events(
-        &self,
-        _: Address,
-        _: Option<EventId>,
-        _: u32,
-    ) -> Result<WalletPage, StoreError> {
+    async fn wallet_events(&self, _: Address, _: PageRequest) -> Result<WalletPage, StoreError> {
         self.fail()
     }
 

@@ -17,9 +17,9 @@ mod tests;
 
 use super::{
     AccountState, ApiKey, Batch, Cursor, Heights, Level, NewApiKey, NewSession, NewWorkspace,
-    SessionRecord, Store, StoreError, Wallet, WalletPage, Workspace,
+    PageRequest, SessionRecord, Store, StoreError, Wallet, WalletPage, Workspace,
 };
-use crate::ledger::{Block, Event, EventId, Position};
+use crate::ledger::{Block, Event, Position};
 use alloy::primitives::{Address, B256};
 pub use find::Misplaced;
 use lock::Lock;
@@ -142,12 +142,11 @@ impl Store for SqliteStore {
     async fn wallet_events(
         &self,
         account: Address,
-        before: Option<EventId>,
-        limit: u32,
+        request: PageRequest,
     ) -> Result<WalletPage, StoreError> {
         let mut tx = self.readers.begin().await?;
         Ok(WalletPage {
-            events: reads::wallet_events(&mut tx, account, before, limit).await?,
+            events: reads::wallet_events(&mut tx, account, &request).await?,
             at: reads::cursor(&mut tx).await?.block,
         })
     }

@@ -6,8 +6,8 @@ use super::{
     ledger::kind,
 };
 use crate::{
-    ledger::{Block, Change, Event, EventId, Limits, Position, Settlement, Side},
-    store::{Cursor, StoreError, WalletEvent},
+    ledger::{Block, Change, Event, Limits, Position, Settlement, Side},
+    store::{Cursor, EventKind, PageRequest, StoreError, WalletEvent},
 };
 use alloy::primitives::{Address, Selector};
 use luxxon_bindings::{MicroUsdc, SessionId};
@@ -61,20 +61,24 @@ pub(super) async fn events_of(
 }
 
 /// One row a side, newest first. It is read in the order of its table and stops at the limit, so a
-/// page costs the same however long the history is.
+/// page costs the same however long the history is; kinds that are not asked for are passed over.
 pub(super) async fn wallet_events(
     connection: &mut SqliteConnection,
     account: Address,
-    before: Option<EventId>,
-    limit: u32,
+    request: &PageRequest,
 ) -> Result<Vec<WalletEvent>, StoreError> {
+    let PageRequest { before, kinds, from_block, to_block, limit } = request;
+    // No column holds a greater one.
+    let column = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let to_block = column(*to_block);
     let (block, log_index, side) = match before {
-        Some(id) => {
+        Some(id) if column(id.position().block) <= to_block => {
             let Position { block, log_index } = id.position();
-            (integer("block_number", block)?, log_index.into(), side_column(id.side()))
+            (column(block), i64::from(log_index), side_column(id.side()))
         }
-        None => (i64::MAX, i64::MAX, 0),
+        _ => (to_block, i64::MAX, 0),
     };
+    let kinds = kinds.iter().fold(0_i64, |kinds, kind| kinds | 1 << kind_column(*kind));
     let rows = sqlx::query(
         "SELECT seen.side, events.*, blocks.number, blocks.hash, blocks.timestamp, sessions.uuid
          FROM wallet_events AS seen
@@ -82,7 +86,7 @@ pub(super) async fn wallet_events(
          CROSS JOIN blocks ON blocks.number = seen.block_number
          LEFT JOIN sessions ON sessions.session_id = events.session_id
          WHERE seen.account = ? AND (seen.block_number, seen.log_index, seen.side) < (?, ?, ?)
-            AND events.kind <= 4
+            AND seen.block_number >= ? AND (? >> events.kind) & 1
          ORDER BY seen.block_number DESC, seen.log_index DESC, seen.side DESC
          LIMIT ?",
     )
@@ -90,10 +94,22 @@ pub(super) async fn wallet_events(
     .bind(block)
     .bind(log_index)
     .bind(side)
-    .bind(i64::from(limit))
+    .bind(column(*from_block))
+    .bind(kinds)
+    .bind(i64::from(*limit))
     .fetch_all(connection)
     .await?;
     rows.iter().map(wallet_event_of).collect()
+}
+
+/// The number of a kind in its column.
+fn kind_column(kind: EventKind) -> i64 {
+    match kind {
+        EventKind::Deposit => kind::DEPOSIT,
+        EventKind::Withdrawal => kind::WITHDRAWAL,
+        EventKind::Settle => kind::SETTLE,
+        EventKind::Approval => kind::APPROVAL,
+    }
 }
 
 pub(super) async fn settled(

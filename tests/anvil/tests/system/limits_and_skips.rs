@@ -9,7 +9,7 @@ use eyre::{Result, eyre};
 use luxxon_bindings::{MicroUsdc, SessionId, settlement::ILuxxonSettlement::BatchEntry};
 use luxxon_indexer::{
     ledger::{Block, Change, Limits, error_name},
-    store::{Level, SqliteStore, Store},
+    store::{Level, PageRequest, SqliteStore, Store},
     sync::Syncer,
 };
 use luxxon_tests::{World, tables, to_head};
@@ -131,7 +131,7 @@ async fn what_a_batch_leaves_out_is_told_with_its_reason_until_a_reorg_takes_it_
 
     // A wallet's history has the deposit, the payments and the allowance, and none of this.
     let consumer = ledger.world.cast.consumer;
-    let history = ledger.store.wallet_events(consumer, None, 100).await?.events;
+    let history = ledger.store.wallet_events(consumer, PageRequest::newest(100)).await?.events;
     assert_eq!(history.len(), 4, "{history:?}");
     let unpublished =
         |change: &Change| matches!(change, Change::LimitsSet { .. } | Change::EntrySkipped { .. });

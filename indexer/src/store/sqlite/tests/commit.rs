@@ -1,7 +1,7 @@
 use super::dump;
 use crate::{
     ledger::{Block, Change, Event, Settlement, Side},
-    store::{Batch, Heights, SqliteStore, Store, StoreError, WalletEvent},
+    store::{Batch, Heights, PageRequest, SqliteStore, Store, StoreError, WalletEvent},
     testing::{
         CONSUMER, OPERATOR, STRANGER, approval, block, cursor, db_path, deposit, event, first,
         forked, limits, limits_set, new_store, one_block, pool_of, settle, skipped, take,
@@ -30,7 +30,7 @@ async fn a_new_database_begins_at_the_block_before_the_deployment() {
     assert_eq!(store.block(100).await.unwrap(), None);
     let empty = pool_of(0, first());
     assert_eq!(store.wallet(CONSUMER).await.unwrap(), empty);
-    assert_eq!(store.wallet_events(CONSUMER, None, 10).await.unwrap().events, []);
+    assert_eq!(store.wallet_events(CONSUMER, PageRequest::newest(10)).await.unwrap().events, []);
 }
 
 #[tokio::test]
@@ -65,8 +65,11 @@ async fn a_deposit_paid_by_another_wallet_is_its_accounts_alone() {
         .await;
     assert_eq!(balance(&store, CONSUMER).await, 7);
     assert_eq!(balance(&store, STRANGER).await, 0);
-    assert_eq!(store.wallet_events(STRANGER, None, 10).await.unwrap().events, []);
-    assert_eq!(store.wallet_events(CONSUMER, None, 10).await.unwrap().events.len(), 1);
+    assert_eq!(store.wallet_events(STRANGER, PageRequest::newest(10)).await.unwrap().events, []);
+    assert_eq!(
+        store.wallet_events(CONSUMER, PageRequest::newest(10)).await.unwrap().events.len(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -115,7 +118,10 @@ async fn every_kind_of_event_reads_back_as_it_was_written() {
         session: None,
     };
     let newest_first: Vec<_> = events[..6].iter().rev().map(seen).collect();
-    assert_eq!(store.wallet_events(CONSUMER, None, 10).await.unwrap().events, newest_first);
+    assert_eq!(
+        store.wallet_events(CONSUMER, PageRequest::newest(10)).await.unwrap().events,
+        newest_first
+    );
     let record = store.session(SessionId::of(SESSION)).await.unwrap();
     assert_eq!(record.settled, Some((events[1].clone(), block(100))));
     assert_eq!((record.registered, record.last_skip), (None, None));

@@ -1,6 +1,6 @@
 use super::{super::reads, dump};
 use crate::{
-    store::{Level, Store, StoreError, sqlite::ledger},
+    store::{Level, PageRequest, Store, StoreError, sqlite::ledger},
     testing::{
         CONSUMER, OPERATOR, block, db_path, deposit, first, new_store, one_block, pool_of, settle,
         take, up_to,
@@ -35,8 +35,14 @@ async fn readers_see_the_state_before_a_transaction_until_it_is_committed() {
     let before = timeout(AT_ONCE, async {
         assert_eq!(store.cursor().await.unwrap().block, block(100));
         assert_eq!(store.block(101).await.unwrap(), None);
-        assert_eq!(store.wallet_events(CONSUMER, None, 10).await.unwrap().events.len(), 1);
-        assert_eq!(store.wallet_events(OPERATOR, None, 10).await.unwrap().events, []);
+        assert_eq!(
+            store.wallet_events(CONSUMER, PageRequest::newest(10)).await.unwrap().events.len(),
+            1
+        );
+        assert_eq!(
+            store.wallet_events(OPERATOR, PageRequest::newest(10)).await.unwrap().events,
+            []
+        );
         assert_eq!(store.session(SessionId::of(SESSION)).await.unwrap().settled, None);
         assert_eq!(store.api_key([0; 32]).await.unwrap(), None);
         store.wallet(CONSUMER).await.unwrap()

@@ -1,6 +1,6 @@
 use crate::{
     ledger::{Event, EventId, Position, Side},
-    store::{SqliteStore, Store, WalletEvent},
+    store::{PageRequest, SqliteStore, Store, WalletEvent},
     testing::{
         CONSUMER, OPERATOR, STRANGER, approval, block, deposit, event, forked, limits, limits_set,
         new_store, settle, skipped, take, terms, withdrawal, workspace,
@@ -74,7 +74,10 @@ async fn events_come_newest_first_and_a_payment_to_oneself_twice_payee_first() {
         (at(100, 1), Side::Account),
         (at(100, 0), Side::Account),
     ];
-    assert_eq!(entries(&store.wallet_events(CONSUMER, None, 10).await.unwrap().events), expected);
+    assert_eq!(
+        entries(&store.wallet_events(CONSUMER, PageRequest::newest(10)).await.unwrap().events),
+        expected
+    );
 }
 
 #[tokio::test]
@@ -85,11 +88,11 @@ async fn both_sides_of_a_payment_see_the_same_event() {
 
     let paid: Event = event(100, 1, pays);
     let seen = |side| WalletEvent { event: paid.clone(), side, block: block(100), session: None };
-    let of_consumer = store.wallet_events(CONSUMER, None, 1).await.unwrap().events;
-    let of_operator = store.wallet_events(OPERATOR, None, 10).await.unwrap().events;
+    let of_consumer = store.wallet_events(CONSUMER, PageRequest::newest(1)).await.unwrap().events;
+    let of_operator = store.wallet_events(OPERATOR, PageRequest::newest(10)).await.unwrap().events;
     assert_eq!(of_consumer, [seen(Side::Account)]);
     assert_eq!(of_operator, [seen(Side::Payee)]);
-    assert_eq!(store.wallet_events(STRANGER, None, 10).await.unwrap().events, []);
+    assert_eq!(store.wallet_events(STRANGER, PageRequest::newest(10)).await.unwrap().events, []);
 }
 
 #[tokio::test]
@@ -116,7 +119,7 @@ async fn an_event_names_its_session_once_the_session_is_registered() {
     take(&store, block(100), [deposit(CONSUMER, 5_000)]).await;
     take(&store, block(101), [settle(SESSION, CONSUMER, OPERATOR, 4_250, 750)]).await;
     let sessions = async |account| {
-        let page = store.wallet_events(account, None, 10).await.unwrap().events;
+        let page = store.wallet_events(account, PageRequest::newest(10)).await.unwrap().events;
         page.iter().map(|event| event.session).collect::<Vec<_>>()
     };
     assert_eq!(sessions(CONSUMER).await, [None, None]);
@@ -130,7 +133,11 @@ async fn all_pages(store: &SqliteStore, account: Address, limit: u32) -> Vec<Ent
     let (mut all, mut before) = (Vec::new(), None);
     // More pages than there are events: pages that go round in a circle must not go on for ever.
     for _ in 0..20 {
-        let page = store.wallet_events(account, before, limit).await.unwrap().events;
+        let page = store
+            .wallet_events(account, PageRequest { before, ..PageRequest::newest(limit) })
+            .await
+            .unwrap()
+            .events;
         assert!(page.len() <= limit as usize);
         let Some(last) = page.last() else { break };
         before = Some(id(entry(last), last.block.hash));
@@ -143,7 +150,9 @@ async fn all_pages(store: &SqliteStore, account: Address, limit: u32) -> Vec<Ent
 async fn pages_of_every_size_join_without_gap_or_repetition() {
     let (_directory, store) = busy_store().await;
     for (account, count) in [(CONSUMER, 12), (OPERATOR, 5), (STRANGER, 4)] {
-        let whole = entries(&store.wallet_events(account, None, u32::MAX).await.unwrap().events);
+        let whole = entries(
+            &store.wallet_events(account, PageRequest::newest(u32::MAX)).await.unwrap().events,
+        );
         assert_eq!(whole.len(), count);
         assert!(whole.windows(2).all(|pair| pair[0] > pair[1]), "{whole:?}");
         for limit in 1..=13 {
@@ -156,14 +165,23 @@ async fn pages_of_every_size_join_without_gap_or_repetition() {
 async fn a_page_begins_below_any_position_whether_or_not_an_event_stands_there() {
     let (_directory, store) = busy_store().await;
     for account in [CONSUMER, OPERATOR] {
-        let whole = entries(&store.wallet_events(account, None, u32::MAX).await.unwrap().events);
+        let whole = entries(
+            &store.wallet_events(account, PageRequest::newest(u32::MAX)).await.unwrap().events,
+        );
         for (number, log_index) in (99..=105).flat_map(|number| (0..=4).map(move |i| (number, i))) {
             for side in [Side::Account, Side::Payee] {
                 let cursor = (Position { block: number, log_index }, side);
                 let older: Vec<_> = whole.iter().copied().filter(|at| *at < cursor).collect();
                 for limit in 1..=13 {
                     let before = Some(id(cursor, block(number).hash));
-                    let page = store.wallet_events(account, before, limit).await.unwrap().events;
+                    let page = store
+                        .wallet_events(
+                            account,
+                            PageRequest { before, ..PageRequest::newest(limit) },
+                        )
+                        .await
+                        .unwrap()
+                        .events;
                     let expected = &older[..older.len().min(limit as usize)];
                     assert_eq!(entries(&page), expected, "before {cursor:?}, {limit}");
                 }
@@ -175,23 +193,35 @@ async fn a_page_begins_below_any_position_whether_or_not_an_event_stands_there()
 #[tokio::test]
 async fn the_highest_possible_cursor_is_before_everything() {
     let (_directory, store) = busy_store().await;
-    let whole = store.wallet_events(CONSUMER, None, 50).await.unwrap().events;
+    let whole = store.wallet_events(CONSUMER, PageRequest::newest(50)).await.unwrap().events;
     let highest = Position { block: (1 << 40) - 1, log_index: (1 << 23) - 1 };
     let before = Some(id((highest, Side::Payee), B256::ZERO));
-    assert_eq!(store.wallet_events(CONSUMER, before, 50).await.unwrap().events, whole);
+    assert_eq!(
+        store
+            .wallet_events(CONSUMER, PageRequest { before, ..PageRequest::newest(50) })
+            .await
+            .unwrap()
+            .events,
+        whole
+    );
 }
 
 #[tokio::test]
 async fn a_cursor_of_a_replaced_block_still_pages_by_position() {
     let (_directory, store) = busy_store().await;
-    let whole = entries(&store.wallet_events(CONSUMER, None, 50).await.unwrap().events);
+    let whole =
+        entries(&store.wallet_events(CONSUMER, PageRequest::newest(50)).await.unwrap().events);
     let replaced = id((Position { block: 103, log_index: 1 }, Side::Payee), block(103).hash);
     store.rollback(102).await.unwrap();
     let on_the_new_chain = settle(Uuid::from_u128(3), CONSUMER, OPERATOR, 10, 1);
     take(&store, forked(103, 1), [on_the_new_chain]).await;
     take(&store, forked(104, 1), [deposit(CONSUMER, 1)]).await;
 
-    let page = store.wallet_events(CONSUMER, Some(replaced), 50).await.unwrap().events;
+    let page = store
+        .wallet_events(CONSUMER, PageRequest { before: Some(replaced), ..PageRequest::newest(50) })
+        .await
+        .unwrap()
+        .events;
     let expected: Vec<_> =
         whole.into_iter().filter(|(at, _)| *at <= Position { block: 103, log_index: 0 }).collect();
     assert_eq!(entries(&page), expected);
@@ -201,5 +231,5 @@ async fn a_cursor_of_a_replaced_block_still_pages_by_position() {
 #[tokio::test]
 async fn a_page_of_nothing_is_empty() {
     let (_directory, store) = busy_store().await;
-    assert_eq!(store.wallet_events(CONSUMER, None, 0).await.unwrap().events, []);
+    assert_eq!(store.wallet_events(CONSUMER, PageRequest::newest(0)).await.unwrap().events, []);
 }
