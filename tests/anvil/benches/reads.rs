@@ -23,10 +23,13 @@ use std::{
 const USUAL: [u64; 2] = [10_000, 10_000_000];
 /// How much longer a read of the large database may take.
 const MOST: f64 = 2.0;
-/// Reads of each kind.
-const READS: usize = 2_000;
+/// How often both databases are opened anew. Which of the machine's cores serves a connection is up
+/// to chance, and stays as it is while that is open.
+const ROUNDS: usize = 15;
+/// Reads of each kind in a round.
+const READS: usize = 200;
 /// Reads that come before and are not counted.
-const WARM_UP: usize = 500;
+const WARM_UP: usize = 50;
 /// Events in a page, as the API has it.
 const PAGE: u32 = 50;
 
@@ -51,31 +54,49 @@ async fn main() -> Result<()> {
     let sizes = numbers(&USUAL)?;
     ensure!(sizes.len() == 2, "two numbers of events, a small and a large one");
     let folder = tempfile::tempdir()?;
-    let mut databases = Vec::new();
+    let mut files = Vec::new();
     for events in &sizes {
         eprintln!("a database of {events} events");
         let began = Instant::now();
-        let synthetic =
-            Synthetic::make(&folder.path().join(format!("{events}.db")), *events).await?;
+        let path = folder.path().join(format!("{events}.db"));
+        let synthetic = Synthetic::make(&path, *events).await?;
+        let mut file = File::open(synthetic.path())?;
+        file.sync_all()?;
+        std::io::copy(&mut file, &mut std::io::sink())?;
         eprintln!("made in {} s", began.elapsed().as_secs());
-        databases.push(Database::open(synthetic).await?);
+        files.push(synthetic);
     }
 
-    println!("medians of {READS} reads, {sizes:?} events; load {}", load());
-    let mut figures = Map::new();
-    let mut slow = Vec::new();
-    for (read, name) in ALL {
-        let mut times = [Vec::new(), Vec::new()];
-        for turn in 0..WARM_UP + READS {
-            for (database, times) in databases.iter().zip(&mut times) {
-                let took = database.time(read, turn).await?;
-                if turn >= WARM_UP {
-                    times.push(took);
+    // Of each kind of read: the medians of each round, of both databases.
+    let mut medians: [[Vec<Duration>; 2]; ALL.len()] = Default::default();
+    for round in 1..=ROUNDS {
+        let (small, large) = (Database::open(&files[0]).await?, Database::open(&files[1]).await?);
+        for ((read, _), medians) in ALL.into_iter().zip(&mut medians) {
+            let mut times = [Vec::new(), Vec::new()];
+            for turn in 0..WARM_UP + READS {
+                for (database, times) in [&small, &large].into_iter().zip(&mut times) {
+                    let took = database.time(read, turn).await?;
+                    if turn >= WARM_UP {
+                        times.push(took);
+                    }
                 }
             }
+            for (medians, times) in medians.iter_mut().zip(times) {
+                medians.push(median(&times));
+            }
         }
-        let [small, large] = times.map(|times| median(&times).as_secs_f64() * 1e6);
-        let ratio = large / small;
+        for database in [small, large] {
+            database.store.close().await;
+        }
+        eprintln!("round {round} of {ROUNDS}");
+    }
+
+    println!("medians of {ROUNDS} rounds of {READS} reads, {sizes:?} events; load {}", load());
+    let mut figures = Map::new();
+    let mut slow = Vec::new();
+    for ((_, name), [small, large]) in ALL.into_iter().zip(medians) {
+        let ratio = ratio(&small, &large);
+        let [small, large] = [small, large].map(|times| median(&times).as_secs_f64() * 1e6);
         println!("{name:>12}: {small:>6.0} µs and {large:>6.0} µs, {ratio:.2} times");
         figures.insert(
             name.to_owned(),
@@ -95,15 +116,23 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-struct Database {
-    synthetic: Synthetic,
+/// The median of the rounds' own ratios.
+fn ratio(small: &[Duration], large: &[Duration]) -> f64 {
+    let pairs = small.iter().zip(large);
+    let mut ratios: Vec<f64> =
+        pairs.map(|(small, large)| large.as_secs_f64() / small.as_secs_f64()).collect();
+    ratios.sort_by(f64::total_cmp);
+    ratios[ratios.len() / 2]
+}
+
+struct Database<'a> {
+    synthetic: &'a Synthetic,
     store: SqliteStore,
     sessions: Vec<SessionId>,
 }
 
-impl Database {
-    async fn open(synthetic: Synthetic) -> Result<Self> {
-        std::io::copy(&mut File::open(synthetic.path())?, &mut std::io::sink())?;
+impl<'a> Database<'a> {
+    async fn open(synthetic: &'a Synthetic) -> Result<Self> {
         let store = SqliteStore::open_existing(synthetic.path()).await?;
         let sessions = synthetic.sessions(WARM_UP + READS).await?;
         Ok(Self { synthetic, store, sessions })
