@@ -16,24 +16,37 @@ use uuid::Uuid;
 
 /// Who is asking: the holder of a known key.
 #[derive(Clone, Debug)]
-pub(super) struct Caller(ApiKey);
+pub(super) struct Caller {
+    key: ApiKey,
+    key_hash: [u8; 32],
+}
 
 impl Caller {
     pub(super) fn key(&self) -> &ApiKey {
-        &self.0
+        &self.key
+    }
+
+    /// Whether the key still works.
+    pub(super) async fn may_go_on(&self, store: &impl Store) -> Result<bool, ApiError> {
+        let key = store.api_key(self.key_hash).await?;
+        Ok(key.is_some_and(|key| key.works_at(time::unix_now())))
     }
 
     pub(super) fn workspace(&self) -> Uuid {
-        self.0.workspace.id
+        self.key.workspace.id
     }
 
     pub(super) fn wallet(&self) -> Address {
-        self.0.workspace.wallet
+        self.key.workspace.wallet
+    }
+
+    pub(super) fn has(&self, scope: Scope) -> bool {
+        self.key.scopes.contains(&scope)
     }
 
     /// Refuses a key without `scope`.
     pub(super) fn needs(&self, scope: Scope) -> Result<(), ApiError> {
-        if self.0.scopes.contains(&scope) {
+        if self.has(scope) {
             return Ok(());
         }
         Err(ApiError::new(Code::InsufficientScope)
@@ -53,7 +66,8 @@ impl<S: Store> FromRequestParts<Api<S>> for Caller {
         if presented.environment().is_some_and(|other| other != api.config.environment()) {
             return Err(refused("apiKey:otherEnvironment"));
         }
-        let key = api.store.api_key(presented.hash()).await?;
+        let key_hash = presented.hash();
+        let key = api.store.api_key(key_hash).await?;
         let key = key.ok_or_else(|| refused("apiKey:unknown"))?;
         let now = time::unix_now();
         if !key.works_at(now) {
@@ -63,7 +77,7 @@ impl<S: Store> FromRequestParts<Api<S>> for Caller {
             limit.count(key.id)?;
         }
         api.uses.note(key.id, now);
-        Ok(Self(key))
+        Ok(Self { key, key_hash })
     }
 }
 

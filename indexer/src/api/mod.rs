@@ -14,6 +14,7 @@ mod operations;
 mod rate_limit;
 mod server;
 mod settlements;
+mod stream;
 mod time;
 mod wallet;
 
@@ -39,6 +40,7 @@ use axum::{
 };
 use rate_limit::RateLimit;
 use std::{any::Any, num::NonZeroU32, sync::Arc};
+use tokio::sync::watch;
 use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
 
 /// What the API is told, besides its store.
@@ -56,6 +58,8 @@ pub struct Options {
     pub requests_per_second: Option<NonZeroU32>,
     /// The web sites whose pages may ask.
     pub cors_origins: Vec<HeaderValue>,
+    /// Changes, or is closed, when streams are to end; they never do, where it is `None`.
+    pub stop: Option<watch::Receiver<()>>,
 }
 
 /// What the handlers share.
@@ -67,6 +71,7 @@ pub(crate) struct Api<S> {
     admin: Option<AdminToken>,
     uses: Arc<LastUses>,
     rate_limit: Option<Arc<RateLimit>>,
+    stop: Option<watch::Receiver<()>>,
 }
 
 /// The routes under `/api/v1` and, where there is a token for it, `/internal/v1`.
@@ -75,7 +80,8 @@ pub(crate) struct Api<S> {
 /// is `NOT_FOUND`, a panic `INTERNAL_SERVER_ERROR`. What is no HTTP, or too large a head, the
 /// server refuses before it gets here, with an empty body.
 pub fn router<S: Store>(store: S, options: Options) -> Router {
-    let Options { config, build_sha, admin, uses, requests_per_second, cors_origins } = options;
+    let Options { config, build_sha, admin, uses, requests_per_second, cors_origins, stop } =
+        options;
     let administered = admin.is_some();
     let api = Api {
         store,
@@ -84,6 +90,7 @@ pub fn router<S: Store>(store: S, options: Options) -> Router {
         admin,
         uses,
         rate_limit: requests_per_second.map(RateLimit::per_second).map(Arc::new),
+        stop,
     };
     let v1 = Router::new()
         .route("/health", get(config::health::<S>))
@@ -91,6 +98,7 @@ pub fn router<S: Store>(store: S, options: Options) -> Router {
         .route("/me", get(me::me::<S>))
         .route("/wallet", get(wallet::wallet::<S>))
         .route("/wallet/events", get(wallet::events::<S>))
+        .route("/wallet/stream", get(stream::stream::<S>))
         .route("/settlements/{session_id}", get(settlements::settlement::<S>))
         .fallback(unknown_route)
         .method_not_allowed_fallback(unknown_route)

@@ -27,6 +27,18 @@ pub(super) struct WalletQuery {
     wait_for_block: Option<String>,
 }
 
+impl WalletQuery {
+    pub(super) fn workspace_id(&self) -> Option<&str> {
+        self.workspace_id.as_deref()
+    }
+}
+
+impl EventDto {
+    pub(super) fn id(&self) -> Uuid {
+        self.id
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct EventsQuery {
@@ -119,10 +131,15 @@ pub(super) async fn wallet<S: Store>(
     if let Some(number) = awaited {
         wait_for(&api, number).await?;
     }
-    let [wallet, safe, finalized] = api.store.wallet_levels(caller.wallet()).await?;
-    Ok(TrueAt(
-        wallet.at,
-        WalletDto {
+    let levels = api.store.wallet_levels(caller.wallet()).await?;
+    Ok(TrueAt(levels[0].at, WalletDto::of(&caller, &levels)?))
+}
+
+impl WalletDto {
+    /// A wallet at every level, the least sure first.
+    pub(super) fn of(caller: &Caller, levels: &[Wallet; 3]) -> Result<Self, ApiError> {
+        let [wallet, safe, finalized] = *levels;
+        Ok(Self {
             workspace_id: caller.workspace(),
             wallet_address: caller.wallet(),
             tracked_balance: wallet.balance,
@@ -133,8 +150,8 @@ pub(super) async fn wallet<S: Store>(
             limits: wallet.limits.into(),
             safe: safe.into(),
             finalized: finalized.into(),
-        },
-    ))
+        })
+    }
 }
 
 pub(super) async fn events<S: Store>(
@@ -162,7 +179,7 @@ pub(super) async fn events<S: Store>(
     Ok(TrueAt(page.at, events.collect::<Result<_, _>>()?))
 }
 
-fn event_dto(workspace_id: Uuid, entry: &WalletEvent) -> Result<EventDto, ApiError> {
+pub(super) fn event_dto(workspace_id: Uuid, entry: &WalletEvent) -> Result<EventDto, ApiError> {
     let WalletEvent { event, side, block, session } = entry;
     let id = EventId::new(event.position, *side, block.hash)
         .ok_or_else(|| ApiError::new(Code::InternalServerError).detail("id:outOfRange"))?;
@@ -199,7 +216,7 @@ fn event_dto(workspace_id: Uuid, entry: &WalletEvent) -> Result<EventDto, ApiErr
 }
 
 /// A key belongs to one workspace; naming another one is a mistake, not a way to reach it.
-fn check_workspace(caller: &Caller, named: Option<&str>) -> Result<(), ApiError> {
+pub(super) fn check_workspace(caller: &Caller, named: Option<&str>) -> Result<(), ApiError> {
     let Some(named) = named else { return Ok(()) };
     match input::uuid(named) {
         Some(named) if named == caller.workspace() => Ok(()),

@@ -59,6 +59,7 @@ impl Daemon {
         let (settlement, db, nodes) = (config.settlement, config.db.display(), providers.names());
         tracing::info!(chain = config.chain_id, %settlement, %db, nodes, "following");
         let build_sha = env::var("GIT_SHA").unwrap_or_else(|_| "dev".to_owned());
+        let (serving, stopped) = watch::channel(());
         let (admin, uses) = (config.admin_token.clone(), Arc::<LastUses>::default());
         let options = Options {
             config: public,
@@ -67,10 +68,10 @@ impl Daemon {
             uses: Arc::clone(&uses),
             requests_per_second: config.key_requests_per_second,
             cors_origins: config.cors_origins.clone(),
+            stop: Some(stopped.clone()),
         };
         let router = api::router(store.clone(), options)
             .merge(api::operations(Arc::clone(&health), Arc::clone(&metrics)));
-        let (serving, stopped) = watch::channel(());
         writeln!(std::io::stdout(), "http://{}/api/v1", listener.local_addr()?)?;
         let auditor = Auditor::new(providers.clone(), store.clone(), pins.deployment);
         let syncer = Syncer::new(providers, store.clone(), pins.deployment)

@@ -361,6 +361,16 @@ pub trait Store: Clone + Send + Sync + 'static {
         request: PageRequest,
     ) -> impl Future<Output = Result<WalletPage, StoreError>> + Send;
 
+    /// The oldest `limit` events of the same kinds that are newer than the side of an event that
+    /// `after` names, oldest first; `None` where the block `seen` is not kept any more.
+    fn wallet_news(
+        &self,
+        account: Address,
+        seen: Option<Block>,
+        after: (Position, Side),
+        limit: u32,
+    ) -> impl Future<Output = Result<Option<WalletPage>, StoreError>> + Send;
+
     /// What is known of a session's payment, and why the last batch that left it out did.
     fn session(
         &self,

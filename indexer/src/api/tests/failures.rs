@@ -3,7 +3,7 @@
 use super::{Answer, Server, get, get_without_key, options};
 use crate::{
     api::router,
-    ledger::{Block, Event, Position},
+    ledger::{Block, Event, Position, Side},
     store::{
         AccountState, ApiKey, Batch, Cursor, Heights, Level, NewApiKey, NewSession, NewWorkspace,
         PageRequest, SessionRecord, Store, StoreError, Wallet, WalletPage, Workspace,
@@ -128,6 +128,16 @@ impl Store for Failing {
     }
 
     async fn wallet_events(&self, _: Address, _: PageRequest) -> Result<WalletPage, StoreError> {
+        self.fail()
+    }
+
+    async fn wallet_news(
+        &self,
+        _: Address,
+        _: Option<Block>,
+        _: (Position, Side),
+        _: u32,
+    ) -> Result<Option<WalletPage>, StoreError> {
         self.fail()
     }
 

@@ -8,6 +8,7 @@ mod failures;
 mod manners;
 mod public;
 mod settlements;
+mod stream;
 mod wallet;
 
 use super::{AdminToken, Options, PublicConfig, router};
@@ -102,7 +103,7 @@ fn options() -> Options {
     let (config, build_sha) = (public_config(), "0d4f1a2b".to_owned());
     let admin = Some(AdminToken::new(ADMIN_TOKEN).unwrap());
     let (uses, requests_per_second, cors_origins) = (Arc::default(), None, Vec::new());
-    Options { config, build_sha, admin, uses, requests_per_second, cors_origins }
+    Options { config, build_sha, admin, uses, requests_per_second, cors_origins, stop: None }
 }
 
 fn public_config() -> PublicConfig {

@@ -19,7 +19,7 @@ use super::{
     AccountState, ApiKey, Batch, Cursor, Heights, Level, NewApiKey, NewSession, NewWorkspace,
     PageRequest, SessionRecord, Store, StoreError, Wallet, WalletPage, Workspace,
 };
-use crate::ledger::{Block, Event, Position};
+use crate::ledger::{Block, Event, Position, Side};
 use alloy::primitives::{Address, B256};
 pub use find::Misplaced;
 use lock::Lock;
@@ -149,6 +149,23 @@ impl Store for SqliteStore {
             events: reads::wallet_events(&mut tx, account, &request).await?,
             at: reads::cursor(&mut tx).await?.block,
         })
+    }
+
+    async fn wallet_news(
+        &self,
+        account: Address,
+        seen: Option<Block>,
+        after: (Position, Side),
+        limit: u32,
+    ) -> Result<Option<WalletPage>, StoreError> {
+        let mut tx = self.readers.begin().await?;
+        if let Some(seen) = seen
+            && reads::block(&mut tx, seen.number).await? != Some(seen)
+        {
+            return Ok(None);
+        }
+        let events = reads::wallet_news(&mut tx, account, after, limit).await?;
+        Ok(Some(WalletPage { events, at: reads::cursor(&mut tx).await?.block }))
     }
 
     async fn session(&self, session: SessionId) -> Result<SessionRecord, StoreError> {

@@ -102,6 +102,34 @@ pub(super) async fn wallet_events(
     rows.iter().map(wallet_event_of).collect()
 }
 
+/// One row a side, oldest first.
+pub(super) async fn wallet_news(
+    connection: &mut SqliteConnection,
+    account: Address,
+    (after, side): (Position, Side),
+    limit: u32,
+) -> Result<Vec<WalletEvent>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT seen.side, events.*, blocks.number, blocks.hash, blocks.timestamp, sessions.uuid
+         FROM wallet_events AS seen
+         CROSS JOIN events USING (block_number, log_index)
+         CROSS JOIN blocks ON blocks.number = seen.block_number
+         LEFT JOIN sessions ON sessions.session_id = events.session_id
+         WHERE seen.account = ? AND (seen.block_number, seen.log_index, seen.side) > (?, ?, ?)
+            AND events.kind <= 4
+         ORDER BY seen.block_number, seen.log_index, seen.side
+         LIMIT ?",
+    )
+    .bind(account.to_vec())
+    .bind(integer("block_number", after.block)?)
+    .bind(i64::from(after.log_index))
+    .bind(side_column(side))
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(wallet_event_of).collect()
+}
+
 /// The number of a kind in its column.
 fn kind_column(kind: EventKind) -> i64 {
     match kind {

@@ -1,0 +1,217 @@
+//! `GET /wallet/stream`: what happens to a wallet, while it happens, as server-sent events.
+
+use super::{
+    Api,
+    auth::Caller,
+    error::ApiError,
+    input::{self, invalid},
+    settlements,
+    wallet::{WalletDto, WalletQuery, check_workspace, event_dto},
+};
+use crate::{
+    ledger::{Change, EventId, Limits, Position, Side},
+    store::{Cursor, Scope, Store, Wallet, WalletEvent},
+};
+use axum::{
+    extract::{Query, State, rejection::QueryRejection},
+    http::{HeaderMap, HeaderName},
+    response::{
+        Sse,
+        sse::{Event, KeepAlive},
+    },
+};
+use futures_util::{Stream, stream};
+use luxxon_bindings::MicroUsdc;
+use serde::Serialize;
+use serde_json::json;
+use std::{collections::VecDeque, convert::Infallible, future::pending, time::Duration};
+use tokio::{sync::watch, time::sleep};
+
+/// The id of the last event that a client received before its connection broke.
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// Events that are read at once.
+const PAGE: u32 = 200;
+
+/// How often the key is looked at again.
+const STILL_KNOWN: Duration = Duration::from_secs(10);
+
+/// Sends `balance` (what `/wallet` answers) at once and whenever an amount or a limit in it changes,
+/// `event` (an entry of `/wallet/events`) for each new one, `settlement` (what `/settlements`
+/// answers) for each session of this workspace that was paid, where the key may read those, and
+/// `reorg` with the block from which events are sent again.
+pub(super) async fn stream<S: Store>(
+    State(api): State<Api<S>>,
+    caller: Caller,
+    headers: HeaderMap,
+    query: Result<Query<WalletQuery>, QueryRejection>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
+    caller.needs(Scope::WalletRead)?;
+    let Query(query) = query.map_err(|_| invalid("query:malformed"))?;
+    check_workspace(&caller, query.workspace_id())?;
+    let last = headers.get(LAST_EVENT_ID).map(|id| {
+        let id = id.to_str().ok().and_then(input::uuid).and_then(EventId::from_uuid);
+        id.ok_or_else(|| invalid("lastEventId:malformed"))
+    });
+    let feed = Feed::new(api, caller, last.transpose()?).await?;
+    Ok(Sse::new(stream::unfold(feed, Feed::next)).keep_alive(KeepAlive::default()))
+}
+
+/// No reorg is deeper: on Base, blocks are final after some six hundred.
+const DEEPEST_REORG: u64 = 1_000;
+
+/// Behind all events of block `number`.
+fn end_of(number: u64) -> (Position, Side) {
+    (Position { block: number, log_index: u32::MAX }, Side::Payee)
+}
+
+/// One client's stream.
+struct Feed<S> {
+    api: Api<S>,
+    caller: Caller,
+    moved: watch::Receiver<()>,
+    /// What was sent last, or is as good as sent.
+    after: (Position, Side),
+    /// Where the ledger stood then.
+    seen: Cursor,
+    amounts: Option<[Amounts; 3]>,
+    /// What is to be sent.
+    queue: VecDeque<Event>,
+    /// Whether there may be more without the ledger having moved.
+    more: bool,
+}
+
+/// What of a wallet a `balance` is sent for.
+type Amounts = (MicroUsdc, MicroUsdc, Limits);
+
+impl<S: Store> Feed<S> {
+    async fn new(api: Api<S>, caller: Caller, last: Option<EventId>) -> Result<Self, ApiError> {
+        let moved = api.store.moved();
+        let seen = api.store.cursor().await?;
+        let (amounts, queue) = (None, VecDeque::new());
+        let after = end_of(seen.block.number);
+        let mut feed = Self { api, caller, moved, after, seen, amounts, queue, more: true };
+        if let Some(last) = last {
+            let (position, side) = (last.position(), last.side());
+            feed.after = (position, side);
+            let block = feed.api.store.block(position.block).await?;
+            if block.and_then(|block| EventId::new(position, side, block.hash)) != Some(last) {
+                // Its block was replaced, and perhaps some before it.
+                let sure = position.block.saturating_sub(DEEPEST_REORG);
+                feed.again(seen.final_block.min(sure))?;
+            }
+        }
+        Ok(feed)
+    }
+
+    /// The next thing to send; `None` ends the stream.
+    async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
+        loop {
+            if let Some(event) = self.queue.pop_front() {
+                return Some((Ok(event), self));
+            }
+            if !self.more && !self.wait().await {
+                return None;
+            }
+            if self.look().await.is_err() {
+                // The client comes again, and says what it had.
+                return None;
+            }
+        }
+    }
+
+    /// Waits until the ledger has moved; false when the stream is to end.
+    async fn wait(&mut self) -> bool {
+        let mut stop = self.api.stop.clone();
+        let stopped = async {
+            match &mut stop {
+                Some(stop) => drop(stop.changed().await),
+                None => pending().await,
+            }
+        };
+        tokio::pin!(stopped);
+        loop {
+            tokio::select! {
+                moved = self.moved.changed() => return moved.is_ok(),
+                () = &mut stopped => return false,
+                () = sleep(STILL_KNOWN) => {
+                    if !matches!(self.caller.may_go_on(&self.api.store).await, Ok(true)) {
+                        return false;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks what is new, and queues it.
+    async fn look(&mut self) -> Result<(), ApiError> {
+        let (store, wallet) = (self.api.store.clone(), self.caller.wallet());
+        // Read before the events: what is final now is no less so then.
+        let cursor = store.cursor().await?;
+        let was_final = self.seen.block.number <= self.seen.final_block;
+        let seen = (!was_final).then_some(self.seen.block);
+        let mut page = store.wallet_news(wallet, seen, self.after, PAGE).await?;
+        if page.is_none() {
+            self.again(self.seen.final_block)?;
+            page = store.wallet_news(wallet, None, self.after, PAGE).await?;
+        }
+        let Some(page) = page else { return Ok(()) };
+        self.seen = Cursor { block: page.at, ..cursor };
+        for entry in &page.events {
+            self.after = (entry.event.position, entry.side);
+            self.queue_event(entry)?;
+            self.queue_settlement(entry).await?;
+        }
+        self.more = page.events.len() == PAGE as usize;
+        let levels = store.wallet_levels(wallet).await?;
+        let amounts =
+            levels.map(|Wallet { balance, claimable, limits, .. }| (balance, claimable, limits));
+        if self.amounts != Some(amounts) {
+            self.amounts = Some(amounts);
+            let balance = WalletDto::of(&self.caller, &levels)?;
+            self.queue.push_back(named("balance", &balance)?);
+        }
+        Ok(())
+    }
+
+    /// Blocks above `block`, which was final, were replaced: what is there is sent again.
+    fn again(&mut self, block: u64) -> Result<(), ApiError> {
+        self.after = self.after.min(end_of(block));
+        let from = self.after.0.block.saturating_add(1).to_string();
+        self.queue.push_back(named("reorg", &json!({ "fromBlock": from }))?);
+        Ok(())
+    }
+
+    fn queue_event(&mut self, entry: &WalletEvent) -> Result<(), ApiError> {
+        let dto = event_dto(self.caller.workspace(), entry)?;
+        let id = dto.id().to_string();
+        self.queue.push_back(named("event", &dto)?.id(id));
+        Ok(())
+    }
+
+    async fn queue_settlement(&mut self, entry: &WalletEvent) -> Result<(), ApiError> {
+        let (Change::Settle(settlement), Some(id)) = (&entry.event.change, entry.session) else {
+            return Ok(());
+        };
+        if !self.caller.has(Scope::SessionsRead) {
+            return Ok(());
+        }
+        let record = self.api.store.session(settlement.session).await?;
+        // A wallet may be shared: a session is its workspaces'.
+        let ours = record.registered.as_ref().is_some_and(|session| {
+            [session.terms.consumer_workspace, session.terms.operator_workspace]
+                .contains(&self.caller.workspace())
+        });
+        if ours {
+            self.queue.push_back(named("settlement", &settlements::view(id, &record)?)?);
+        }
+        Ok(())
+    }
+}
+
+fn named(name: &str, data: &impl Serialize) -> Result<Event, ApiError> {
+    Event::default().event(name).json_data(data).map_err(|error| {
+        tracing::error!(%error, name, "an event cannot be written");
+        ApiError::new(super::error::Code::InternalServerError)
+    })
+}
