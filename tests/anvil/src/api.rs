@@ -41,6 +41,29 @@ impl ApiClient {
         Ok(body["data"].take())
     }
 
+    /// `GET path` by a client that passes back the sync token it was given last, and keeps the one it
+    /// is given; the status and the whole body.
+    pub async fn get_in_order(
+        &self,
+        path: &str,
+        key: &PlainKey,
+        token: &mut Option<String>,
+    ) -> Result<(u16, Value)> {
+        const SYNC_TOKEN: &str = "x-lx-sync-token";
+        let mut request = self.http.get(format!("{}{path}", self.url)).bearer_auth(key.reveal());
+        if let Some(token) = token {
+            request = request.header(SYNC_TOKEN, token.as_str());
+        }
+        let response = request.send().await?;
+        let status = response.status().as_u16();
+        let given = response.headers().get(SYNC_TOKEN).map(|token| token.to_str()).transpose()?;
+        let given = given.map(str::to_owned);
+        if status == 200 {
+            *token = given;
+        }
+        Ok((status, serde_json::from_str(&response.text().await?)?))
+    }
+
     /// Waits until the daemon has seen `block`, and returns its `/wallet` answer then.
     pub async fn wallet_at(&self, key: &PlainKey, block: u64) -> Result<Value> {
         let began = Instant::now();

@@ -107,7 +107,17 @@ fn every_test_that_a_promise_names_exists() -> Result<()> {
     let architecture = fs::read_to_string(project::root()?.join("docs/ARCHITECTURE.md"))?;
     let is_path = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
     let mut named = 0;
-    for module in ["balances", "crash", "deploy", "devnet", "reorg", "roles", "startup", "verify"] {
+    for module in [
+        "balances",
+        "consistency",
+        "crash",
+        "deploy",
+        "devnet",
+        "reorg",
+        "roles",
+        "startup",
+        "verify",
+    ] {
         for test in words(&architecture, &format!("`{module}::"), is_path) {
             let name = test.trim_start_matches('`');
             assert!(tests.contains(&format!("{name}: test")), "there is no test {name}");

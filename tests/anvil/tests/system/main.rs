@@ -2,6 +2,7 @@
 
 mod balances;
 mod commands;
+mod consistency;
 mod crash;
 mod deploy;
 mod deploy_refusals;
