@@ -103,7 +103,7 @@ pub(super) async fn wait_for<S: Store>(api: &Api<S>, number: u64) -> Result<(), 
 }
 
 /// This replica stands at block `at`.
-fn behind(at: u64) -> ApiError {
+pub(super) fn behind(at: u64) -> ApiError {
     let detail = format!("consistency:behind:{at}");
     ApiError::new(Code::Unavailable).detail(detail).retry_after(1)
 }

@@ -10,7 +10,8 @@ use axum::{
 };
 use luxxon_bindings::MicroUsdc;
 use serde::de::DeserializeOwned;
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 /// The most events in a page.
@@ -70,6 +71,9 @@ pub(super) fn address(text: &str) -> Option<Address> {
     text.starts_with("0x").then(|| config::address(text).ok()).flatten()
 }
 
+/// How long a body may take to come: less than a request may take altogether.
+const LONGEST_BODY: Duration = Duration::from_secs(8);
+
 /// What a request carries as JSON.
 #[derive(Debug)]
 pub(super) struct Body<T>(pub(super) T);
@@ -81,7 +85,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         if !is_json(request.headers()) {
             return Err(invalid("contentType:unsupported"));
         }
-        let bytes = Bytes::from_request(request, state).await;
+        let bytes = timeout(LONGEST_BODY, Bytes::from_request(request, state)).await;
+        let bytes = bytes.map_err(|_| invalid("body:tooSlow"))?;
         let bytes = bytes.map_err(|rejection| {
             let too_large = rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE;
             invalid(if too_large { "body:tooLarge" } else { "body:unreadable" })

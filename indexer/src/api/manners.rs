@@ -1,14 +1,11 @@
 //! What every request and every answer of the API has in common.
 
-use super::{
-    error::{ApiError, Code},
-    input::invalid,
-};
+use super::error::{ApiError, Code};
 use axum::{
     body::Body,
     extract::Request,
     http::{
-        HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+        HeaderMap, HeaderName, HeaderValue, StatusCode,
         header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
     },
     middleware::Next,
@@ -19,7 +16,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 /// Names a request, so that it can be found in the log.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest name that a client may give its request.
 const LONGEST_ID: usize = 64;
@@ -53,12 +50,10 @@ fn given_id(headers: &HeaderMap) -> Option<HeaderValue> {
     (fits && id.as_bytes().iter().all(u8::is_ascii_graphic)).then(|| id.clone())
 }
 
-/// Ends what takes too long: most likely a body that does not come.
+/// Ends what takes too long here. A body that does not come is told of before.
 pub(super) async fn in_time(request: Request, next: Next) -> Response {
-    let has_body = *request.method() != Method::GET;
     match timeout(LONGEST_REQUEST, next.run(request)).await {
         Ok(response) => response,
-        Err(_) if has_body => invalid("body:tooSlow").into_response(),
         Err(_) => ApiError::new(Code::Unavailable).retry_after(1).into_response(),
     }
 }

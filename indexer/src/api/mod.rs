@@ -32,7 +32,7 @@ use crate::store::Store;
 use axum::{
     Router,
     http::{
-        HeaderValue, Method,
+        HeaderName, HeaderValue, Method,
         header::{AUTHORIZATION, ETAG, IF_NONE_MATCH, RETRY_AFTER},
     },
     middleware,
@@ -72,6 +72,7 @@ pub(crate) struct Api<S> {
     uses: Arc<LastUses>,
     rate_limit: Option<Arc<RateLimit>>,
     stop: Option<watch::Receiver<()>>,
+    streams: stream::Streams,
 }
 
 /// The routes under `/api/v1` and, where there is a token for it, `/internal/v1`.
@@ -91,6 +92,7 @@ pub fn router<S: Store>(store: S, options: Options) -> Router {
         uses,
         rate_limit: requests_per_second.map(RateLimit::per_second).map(Arc::new),
         stop,
+        streams: stream::Streams::default(),
     };
     let v1 = Router::new()
         .route("/health", get(config::health::<S>))
@@ -125,8 +127,15 @@ fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET])
-        .allow_headers([AUTHORIZATION, IF_NONE_MATCH, consistency::SYNC_TOKEN])
-        .expose_headers([ETAG, RETRY_AFTER, consistency::SYNC_TOKEN])
+        .allow_headers([
+            AUTHORIZATION,
+            IF_NONE_MATCH,
+            consistency::SYNC_TOKEN,
+            stream::LAST_EVENT_ID,
+            manners::REQUEST_ID,
+            HeaderName::from_static("x-lx-consistency-token"),
+        ])
+        .expose_headers([ETAG, RETRY_AFTER, consistency::SYNC_TOKEN, manners::REQUEST_ID])
 }
 
 async fn unknown_route() -> ApiError {

@@ -21,7 +21,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
 const LONGEST_HEAD: usize = 16 << 10;
 
 /// Connections at once. More wait until one ends.
-const CONNECTIONS: usize = 1_024;
+pub(super) const CONNECTIONS: usize = 1_024;
 
 /// After no connection could be taken (the process has no more files, say).
 const REST: Duration = Duration::from_millis(100);

@@ -128,8 +128,8 @@ pub(in crate::api) fn view(id: Uuid, record: &SessionRecord) -> Result<Settlemen
     let free = composed.is_some_and(|terms| terms.gross == MicroUsdc::ZERO);
     let reported = registered.and_then(|session| session.reported_tx);
     let last_skip = record.last_skip.as_ref().and_then(SkipDto::of);
-    // The transaction that was to pay it is the one that left it out.
-    let reported = reported.filter(|tx| last_skip.as_ref().is_none_or(|skip| skip.tx_hash != *tx));
+    // A transaction that left it out will never pay it.
+    let reported = reported.filter(|_| !record.reported_skipped);
     let state = match (&settled, &composed, reported) {
         (Some(_), _, _) => SettlementState::Confirmed,
         (None, None, _) => SettlementState::NotReady,
@@ -137,8 +137,8 @@ pub(in crate::api) fn view(id: Uuid, record: &SessionRecord) -> Result<Settlemen
         (None, Some(_), Some(_)) => SettlementState::Submitted,
         (None, Some(_), None) => SettlementState::Pending,
     };
-    let differences = match (&settled, &composed) {
-        (Some(settled), Some(composed)) => differences(composed, &settled.terms),
+    let differences = match (registered, &settled) {
+        (Some(session), Some(paid)) => differences(session, composed.as_ref(), &paid.terms),
         _ => Vec::new(),
     };
     // The chain is the authority: what was paid, once it has it, and what is to be paid before.
@@ -220,8 +220,19 @@ fn composed(session: &Session) -> Result<Option<Settlement>, ApiError> {
     }))
 }
 
-fn differences(registered: &Settlement, settled: &Settlement) -> Vec<DifferenceDto> {
-    let both = |of: fn(&Settlement) -> String| (of(registered), of(settled));
+fn differences(
+    session: &Session,
+    composed: Option<&Settlement>,
+    settled: &Settlement,
+) -> Vec<DifferenceDto> {
+    // While the session goes on, nobody knows its seconds: the chain's stand for them.
+    let registered = Settlement {
+        from: session.consumer_wallet,
+        to: session.operator_wallet,
+        rate_per_second: session.terms.rate_per_second,
+        ..composed.copied().unwrap_or(*settled)
+    };
+    let both = |of: fn(&Settlement) -> String| (of(&registered), of(settled));
     [
         ("from", both(|terms| terms.from.to_string())),
         ("to", both(|terms| terms.to.to_string())),

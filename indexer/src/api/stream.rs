@@ -3,8 +3,9 @@
 use super::{
     Api,
     auth::Caller,
-    error::ApiError,
+    error::{ApiError, Code},
     input::{self, invalid},
+    server::CONNECTIONS,
     settlements,
     wallet::{WalletDto, WalletQuery, check_workspace, event_dto},
 };
@@ -24,17 +25,27 @@ use futures_util::{Stream, stream};
 use luxxon_bindings::MicroUsdc;
 use serde::Serialize;
 use serde_json::json;
-use std::{collections::VecDeque, convert::Infallible, future::pending, time::Duration};
-use tokio::{sync::watch, time::sleep};
+use std::{
+    collections::{HashMap, VecDeque},
+    convert::Infallible,
+    future::pending,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
+use uuid::Uuid;
 
 /// The id of the last event that a client received before its connection broke.
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Events that are read at once.
 const PAGE: u32 = 200;
 
 /// How often the key is looked at again.
-const STILL_KNOWN: Duration = Duration::from_secs(10);
+const STILL_KNOWN: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 10_000 });
 
 /// Sends `balance` (what `/wallet` answers) at once and whenever an amount or a limit in it changes,
 /// `event` (an entry of `/wallet/events`) for each new one, `settlement` (what `/settlements`
@@ -65,6 +76,47 @@ fn end_of(number: u64) -> (Position, Side) {
     (Position { block: number, log_index: u32::MAX }, Side::Payee)
 }
 
+/// Streams of one key at once. Each holds a connection.
+const STREAMS_OF_A_KEY: usize = 16;
+
+/// All streams at once: the other half of the server's connections is for everything else.
+const STREAMS: usize = CONNECTIONS / 2;
+
+/// How many streams each key has open.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Streams(Arc<Mutex<HashMap<Uuid, usize>>>);
+
+impl Streams {
+    /// One more of `key`, until the place is dropped; refused where there are too many.
+    fn take(&self, key: Uuid) -> Result<Place, ApiError> {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (all, own) =
+            (open.values().sum::<usize>(), open.get(&key).copied().unwrap_or_default());
+        if all >= STREAMS || own >= STREAMS_OF_A_KEY {
+            return Err(ApiError::new(Code::RateLimited).detail("stream:tooMany").retry_after(10));
+        }
+        open.insert(key, own + 1);
+        drop(open);
+        Ok(Place(self.clone(), key))
+    }
+}
+
+/// The right to one stream.
+struct Place(Streams, Uuid);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Self(Streams(open), key) = self;
+        let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = open.get_mut(key) {
+            *own -= 1;
+            if *own == 0 {
+                open.remove(key);
+            }
+        }
+    }
+}
+
 /// One client's stream.
 struct Feed<S> {
     api: Api<S>,
@@ -79,6 +131,9 @@ struct Feed<S> {
     queue: VecDeque<Event>,
     /// Whether there may be more without the ledger having moved.
     more: bool,
+    /// When the key is looked at again.
+    key_due: Instant,
+    _place: Place,
 }
 
 /// What of a wallet a `balance` is sent for.
@@ -90,7 +145,11 @@ impl<S: Store> Feed<S> {
         let seen = api.store.cursor().await?;
         let (amounts, queue) = (None, VecDeque::new());
         let after = end_of(seen.block.number);
-        let mut feed = Self { api, caller, moved, after, seen, amounts, queue, more: true };
+        let place = api.streams.take(caller.key().id)?;
+        let key_due = Instant::now() + STILL_KNOWN;
+        let more = true;
+        let mut feed =
+            Self { api, caller, moved, after, seen, amounts, queue, more, key_due, _place: place };
         if let Some(last) = last {
             let (position, side) = (last.position(), last.side());
             feed.after = (position, side);
@@ -129,23 +188,22 @@ impl<S: Store> Feed<S> {
                 None => pending().await,
             }
         };
-        tokio::pin!(stopped);
-        loop {
-            tokio::select! {
-                moved = self.moved.changed() => return moved.is_ok(),
-                () = &mut stopped => return false,
-                () = sleep(STILL_KNOWN) => {
-                    if !matches!(self.caller.may_go_on(&self.api.store).await, Ok(true)) {
-                        return false;
-                    }
-                }
-            }
+        tokio::select! {
+            moved = self.moved.changed() => moved.is_ok(),
+            () = stopped => false,
+            () = sleep_until(self.key_due) => true,
         }
     }
 
     /// Looks what is new, and queues it.
     async fn look(&mut self) -> Result<(), ApiError> {
         let (store, wallet) = (self.api.store.clone(), self.caller.wallet());
+        if Instant::now() >= self.key_due {
+            if !self.caller.may_go_on(&store).await? {
+                return Err(ApiError::new(Code::RevokedApiKey));
+            }
+            self.key_due = Instant::now() + STILL_KNOWN;
+        }
         // Read before the events: what is final now is no less so then.
         let cursor = store.cursor().await?;
         let was_final = self.seen.block.number <= self.seen.final_block;
@@ -159,8 +217,9 @@ impl<S: Store> Feed<S> {
         self.seen = Cursor { block: page.at, ..cursor };
         for entry in &page.events {
             self.after = (entry.event.position, entry.side);
-            self.queue_event(entry)?;
+            // The event last: its id says that the client has both.
             self.queue_settlement(entry).await?;
+            self.queue_event(entry)?;
         }
         self.more = page.events.len() == PAGE as usize;
         let levels = store.wallet_levels(wallet).await?;
@@ -193,7 +252,9 @@ impl<S: Store> Feed<S> {
         let (Change::Settle(settlement), Some(id)) = (&entry.event.change, entry.session) else {
             return Ok(());
         };
-        if !self.caller.has(Scope::SessionsRead) {
+        // Who is on both sides hears of it once.
+        let again = entry.side == Side::Payee && settlement.from == settlement.to;
+        if again || !self.caller.has(Scope::SessionsRead) {
             return Ok(());
         }
         let record = self.api.store.session(settlement.session).await?;
@@ -212,6 +273,6 @@ impl<S: Store> Feed<S> {
 fn named(name: &str, data: &impl Serialize) -> Result<Event, ApiError> {
     Event::default().event(name).json_data(data).map_err(|error| {
         tracing::error!(%error, name, "an event cannot be written");
-        ApiError::new(super::error::Code::InternalServerError)
+        ApiError::new(Code::InternalServerError)
     })
 }

@@ -1,7 +1,7 @@
 use super::{
     Api,
     auth::Caller,
-    consistency::wait_for,
+    consistency::{behind, wait_for},
     envelope::{TrueAt, eip55},
     error::{ApiError, Code},
     input::{self, invalid},
@@ -132,6 +132,10 @@ pub(super) async fn wallet<S: Store>(
         wait_for(&api, number).await?;
     }
     let levels = api.store.wallet_levels(caller.wallet()).await?;
+    if awaited.is_some_and(|number| levels[0].at.number < number) {
+        // A reorg came in between.
+        return Err(behind(levels[0].at.number));
+    }
     Ok(TrueAt(levels[0].at, WalletDto::of(&caller, &levels)?))
 }
 

@@ -79,7 +79,8 @@ async fn open(registry: Registry) -> Result<(bool, SqliteStore)> {
 
 fn malformed(what: &str) -> eyre::Report {
     let (field, what) = what.split_once(':').unwrap_or(("a value", what));
-    eyre!("--{field} is {what}: see --help")
+    let flag = if field == "walletAddress" { "wallet" } else { field };
+    eyre!("--{flag} is {what}: see --help")
 }
 
 async fn by_slug(store: &SqliteStore, slug: &str) -> Result<Workspace> {

@@ -281,20 +281,20 @@ fn chain_id(flags: &Flags) -> Result<u64, ConfigError> {
 const ADMIN_TOKEN: &str = "LUXXON_ADMIN_TOKEN";
 
 fn admin_token(path: Option<&Path>) -> Result<Option<AdminToken>, ConfigError> {
-    let (source, text) = match (path, env::var(ADMIN_TOKEN)) {
-        (Some(_), Ok(_)) => {
+    let (source, text) = match (path, env::var_os(ADMIN_TOKEN)) {
+        (Some(_), Some(_)) => {
             return Err(ConfigError(format!(
                 "admin_token_file and {ADMIN_TOKEN} are both set: expected one of them"
             )));
         }
-        (Some(path), Err(_)) => {
+        (Some(path), None) => {
             let source = format!("admin_token_file ({})", path.display());
             let text = fs::read_to_string(path)
                 .map_err(|error| ConfigError(format!("{source}: cannot be read: {error}")))?;
             (source, text)
         }
-        (None, Ok(text)) => (ADMIN_TOKEN.to_owned(), text),
-        (None, Err(_)) => return Ok(None),
+        (None, Some(text)) => (ADMIN_TOKEN.to_owned(), text.to_string_lossy().into_owned()),
+        (None, None) => return Ok(None),
     };
     let token = AdminToken::new(&text);
     token.map(Some).map_err(|error| ConfigError(format!("{source}: {error}")))

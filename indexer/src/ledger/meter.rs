@@ -69,8 +69,8 @@ pub struct Disconnect {
 impl Reading {
     /// The seconds to charge, `most` at most.
     ///
-    /// The whole seconds from start to end, less those that a cut took, begun ones included: nobody
-    /// pays for a second that was not whole. Only what lies between start and end counts of a cut, and
+    /// The whole seconds from start to end, less the time in which it was cut off, which is rounded up
+    /// to whole seconds. Only what lies between start and end counts of a cut, and
     /// of several at once it counts once. One that was not over lasts to the end. A cut, or a session,
     /// that ends before it begins (clocks differ) lasted no time.
     #[must_use]
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_that_was_cut_is_not_charged() {
+    fn the_time_of_cuts_is_taken_off_rounded_up() {
         assert_eq!(seconds(0, 10_000, &[(2_000, Some(4_000))], 60), 8);
         assert_eq!(seconds(0, 10_000, &[(2_000, Some(2_001))], 60), 9);
         assert_eq!(seconds(0, 10_000, &[(2_000, None)], 60), 2);

@@ -247,6 +247,8 @@ pub struct SessionRecord {
     /// The last time a batch left it out, and the block of that, be it before it was settled or
     /// after: a [`Change::EntrySkipped`](crate::ledger::Change::EntrySkipped).
     pub last_skip: Option<(Event, Block)>,
+    /// Whether the transaction that was reported left the session out.
+    pub reported_skipped: bool,
     /// How far the ledger had come.
     pub cursor: Cursor,
 }

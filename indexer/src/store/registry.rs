@@ -28,6 +28,10 @@ impl NewWorkspace {
             return Err("slug:malformed");
         }
         let name = name_within(name, 80).ok_or("name:malformed")?;
+        if wallet == Address::ZERO {
+            // The contract pays nobody there.
+            return Err("walletAddress:zero");
+        }
         Ok(Self { slug, name, wallet })
     }
 }

@@ -180,6 +180,7 @@ async fn what_cannot_be_entered_is_refused_by_the_name_of_its_field() {
         ("walletAddress", json!("0x12"), "walletAddress:malformed"),
         // One letter's case off its checksum.
         ("walletAddress", json!(swapped(&STRANGER.to_string())), "walletAddress:malformed"),
+        ("walletAddress", json!(format!("0x{}", "0".repeat(40))), "walletAddress:zero"),
         ("more", json!(1), "more:unknown"),
     ] {
         let body = with(&workspace, field, value);

@@ -93,3 +93,19 @@ async fn no_page_may_ask_unless_its_site_is_named() {
     assert!(!other.headers.contains_key(allowed));
     assert_eq!(other.data()["chainId"], json!(options().config.chain_id));
 }
+
+#[tokio::test]
+async fn a_named_site_may_send_what_the_api_reads() {
+    let server = Server::start().await;
+    let cors_origins = vec![HeaderValue::from_static("https://console.example")];
+    let open = router(server.store.clone(), Options { cors_origins, ..options() });
+    for header in ["authorization", "last-event-id", "x-lx-sync-token", "x-lx-consistency-token"] {
+        let request = Request::options("/api/v1/wallet/stream")
+            .header("origin", "https://console.example")
+            .header("access-control-request-method", "GET")
+            .header("access-control-request-headers", header);
+        let answer = open.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let allowed = answer.headers()["access-control-allow-headers"].to_str().unwrap();
+        assert!(allowed.split(',').any(|one| one == header), "{header} is not in {allowed}");
+    }
+}

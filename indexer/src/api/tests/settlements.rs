@@ -253,19 +253,39 @@ async fn a_session_that_a_batch_left_out_is_pending_again_and_says_why() {
     assert_eq!(data["lastSkip"]["blockNumber"], "100");
     assert_eq!(data["lastSkip"]["reason"], "InsufficientPool");
 
+    // Another one that nobody reported left it out, too: the first is no better for it.
+    take(&server.store, block(101), [skipped(&pool[..4])]).await;
+    let data = server.get(&path(), &server.consumer).await.data();
+    assert_eq!(
+        (&data["state"], &data["lastSkip"]["blockNumber"]),
+        (&json!("PENDING"), &json!("101"))
+    );
+
     // Sent again, and left out again for a reason that nobody knows; then paid.
     put(&server, &report, &json!({ "txHash": HASH })).await.data();
     let data = server.get(&path(), &server.consumer).await.data();
     assert_eq!((&data["state"], &data["txHash"]), (&json!("SUBMITTED"), &json!(HASH)));
-    take(&server.store, block(101), [skipped(&[1, 2, 3, 4])]).await;
+    take(&server.store, block(102), [skipped(&[1, 2, 3, 4])]).await;
     let data = server.get(&path(), &server.consumer).await.data();
     assert_eq!(data["lastSkip"]["reason"], "0x01020304");
-    take(&server.store, block(102), [deposit(CONSUMER, 50_000), as_agreed()]).await;
+    take(&server.store, block(103), [deposit(CONSUMER, 50_000), as_agreed()]).await;
     let data = server.get(&path(), &server.consumer).await.data();
     assert_eq!(
         (&data["state"], &data["lastSkip"]["blockNumber"]),
-        (&json!("CONFIRMED"), &json!("101"))
+        (&json!("CONFIRMED"), &json!("102"))
     );
+}
+
+#[tokio::test]
+async fn a_session_that_goes_on_and_is_paid_to_another_is_an_alarm_at_once() {
+    let server = Server::start().await;
+    let terms = terms(SESSION, &server.consumer.workspace, &server.operator.workspace);
+    server.store.register_session(NewSession { reading: None, ..terms }).await.unwrap();
+    pay(&server, settle(SESSION, CONSUMER, STRANGER, 4_250, 750)).await;
+    let data = server.get(&path(), &server.consumer).await.data();
+    let (operator, stranger) = (OPERATOR.to_string(), STRANGER.to_string());
+    let expected = json!([{ "field": "to", "registered": operator, "settled": stranger }]);
+    assert_eq!((&data["state"], &data["differences"]), (&json!("CONFIRMED"), &expected));
 }
 
 #[tokio::test]

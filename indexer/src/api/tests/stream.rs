@@ -112,9 +112,9 @@ async fn a_client_hears_of_its_balance_its_events_and_its_settlements() {
 
     let paid = settle(SESSION, CONSUMER, OPERATOR, 4_250, 750);
     take(&server.store, block(101), [paid, approval(CONSUMER, U256::ONE)]).await;
-    let expected = ["event 5000", "settlement CONFIRMED", "event 1", "balance 4000"];
+    let expected = ["settlement CONFIRMED", "event 5000", "event 1", "balance 4000"];
     assert_eq!(consumer.hears(4).await, expected);
-    assert_eq!(operator.hears(2).await, ["event 4250", "settlement CONFIRMED"]);
+    assert_eq!(operator.hears(2).await, ["settlement CONFIRMED", "event 4250"]);
     take(&server.store, block(102), [withdrawal(CONSUMER, 4_000)]).await;
     assert_eq!(consumer.hears(2).await, ["event 4000", "balance 0"]);
     // The stranger's next word is about itself.
@@ -222,4 +222,55 @@ async fn a_last_event_that_is_none_is_refused() {
         let answer: Answer = ask(&server.router, request.body(Body::empty()).unwrap()).await;
         answer.invalid("lastEventId:malformed");
     }
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_key_whatever_happens_meanwhile() {
+    let server = Server::start().await;
+    let workspace = server.consumer.workspace.id;
+    let mut client = follow(&server, &server.consumer).await;
+    assert_eq!(client.hears(1).await, ["balance 0"]);
+    let key = server.store.api_keys(workspace).await.unwrap()[0].id;
+    let now = crate::api::time::unix_now();
+    server.store.revoke_api_key(key, now - 60).await.unwrap();
+    // The ledger moves all the time.
+    let grows = async {
+        for number in 100.. {
+            take(&server.store, block(number), []).await;
+        }
+    };
+    tokio::select! {
+        () = grows => unreachable!("it grows for ever"),
+        heard = client.next() => assert_eq!(heard, None),
+    }
+}
+
+#[tokio::test]
+async fn a_key_has_sixteen_streams_at_once_and_others_have_theirs() {
+    let server = Server::start().await;
+    let mut open = Vec::new();
+    for _ in 0..16 {
+        open.push(follow(&server, &server.consumer).await);
+    }
+    let refused = server.get("/wallet/stream", &server.consumer).await;
+    assert_eq!(refused.headers["retry-after"], "10");
+    refused.refused(429, "RATE_LIMITED", "Too many requests", Some("stream:tooMany"));
+    follow(&server, &server.operator).await;
+    open.pop();
+    follow(&server, &server.consumer).await;
+}
+
+/// The event's id says that the client has the settlement, too.
+#[tokio::test]
+async fn a_settlement_that_was_not_heard_is_sent_to_who_comes_again() {
+    let server = Server::start().await;
+    let both = &server.consumer.workspace;
+    server.store.register_session(terms(SESSION, both, both)).await.unwrap();
+    take(&server.store, block(100), [deposit(CONSUMER, 9_000)]).await;
+    let before = server.get("/wallet/events?limit=1", &server.consumer).await.data();
+    let before = before[0]["id"].as_str().unwrap().to_owned();
+    take(&server.store, block(101), [settle(SESSION, CONSUMER, CONSUMER, 4_250, 750)]).await;
+    let mut client = Client::of(&server, &server.consumer.key, Some(&before)).await;
+    let expected = ["settlement CONFIRMED", "event 5000", "event 4250", "balance 4000"];
+    assert_eq!(client.hears(4).await, expected, "once, though the wallet is on both sides");
 }

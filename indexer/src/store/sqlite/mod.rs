@@ -170,8 +170,14 @@ impl Store for SqliteStore {
 
     async fn session(&self, session: SessionId) -> Result<SessionRecord, StoreError> {
         let mut tx = self.readers.begin().await?;
+        let registered = registry::session(&mut tx, session).await?;
+        let reported = registered.as_ref().and_then(|session| session.reported_tx);
         Ok(SessionRecord {
-            registered: registry::session(&mut tx, session).await?,
+            registered,
+            reported_skipped: match reported {
+                Some(tx_hash) => reads::left_out_by(&mut tx, session, tx_hash).await?,
+                None => false,
+            },
             settled: reads::settled(&mut tx, session).await?,
             last_skip: reads::last_skip(&mut tx, session).await?,
             cursor: reads::cursor(&mut tx).await?,
@@ -183,7 +189,10 @@ impl Store for SqliteStore {
     }
 
     async fn add_workspace(&self, workspace: NewWorkspace) -> Result<Workspace, StoreError> {
-        registry::add_workspace(&mut *self.writer.acquire().await?, workspace).await
+        let mut tx = self.write().await?;
+        let workspace = registry::add_workspace(&mut tx, workspace).await?;
+        tx.commit().await?;
+        Ok(workspace)
     }
 
     async fn workspaces(&self) -> Result<Vec<Workspace>, StoreError> {

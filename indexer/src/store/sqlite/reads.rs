@@ -9,7 +9,7 @@ use crate::{
     ledger::{Block, Change, Event, Limits, Position, Settlement, Side},
     store::{Cursor, EventKind, PageRequest, StoreError, WalletEvent},
 };
-use alloy::primitives::{Address, Selector};
+use alloy::primitives::{Address, B256, Selector};
 use luxxon_bindings::{MicroUsdc, SessionId};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
@@ -196,6 +196,23 @@ pub(super) async fn limits(
         .fetch_optional(connection)
         .await?;
     row.as_ref().map_or(Ok(Limits::default()), limits_of)
+}
+
+/// Whether the transaction `tx_hash` left out an entry of `session`.
+pub(super) async fn left_out_by(
+    connection: &mut SqliteConnection,
+    session: SessionId,
+    tx_hash: B256,
+) -> Result<bool, StoreError> {
+    let found: i64 = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM skips AS it CROSS JOIN events USING (block_number, log_index)
+            WHERE it.session_id = ? AND events.tx_hash = ?)",
+    )
+    .bind(session.0.to_vec())
+    .bind(tx_hash.to_vec())
+    .fetch_one(connection)
+    .await?;
+    Ok(found != 0)
 }
 
 /// The events of the blocks `from` to `to`, both included, ascending.
