@@ -16,7 +16,7 @@ help:
 	@echo 'make gas         what every transaction costs, against its target, its floor and the last snapshot'
 	@echo 'make audit       every check of the contract and one table of results (ONLY="slither coverage": some of them)'
 	@echo 'make mutation    change the contract in one place at a time: does a test fail? (ARGS="--only withdraw")'
-	@echo 'make soak        two hundred kills, mixtures of faults, an hour of traffic (MINUTES=60): for who changes how the chain is followed'
+	@echo 'make soak        two hundred kills, mixtures of faults, ten thousand reads in order, an hour of traffic (MINUTES=60): for who changes how the chain is followed'
 	@echo 'make bench       the three benchmarks of the indexer; the last line of each is a JSON object'
 	@echo '  bench-backfill   how fast it reads a chain, beside the floor (EVENTS="100000 1000000": chains of so many events)'
 	@echo '  bench-head       how late a new block is in the database (BLOCKS=1000: so many blocks)'

@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-/// Makes every balance again from the events.
+/// Makes every balance again from the events, and what events are found by.
 pub(super) async fn rebuild(db: PathBuf) -> Result<()> {
     let store = SqliteStore::open_alone(&db).await?;
     let progress = Progress::new("blocks");

@@ -60,7 +60,8 @@ pub enum Command {
         #[command(flatten)]
         flags: Flags,
     },
-    /// Make every balance again from the events in the database. Asks no node
+    /// Make every balance again from the events in the database, and what events are found by. Asks no
+    /// node
     Rebuild(Database),
     /// Copy the database to a new file, as it is at one moment. A daemon may run meanwhile
     Backup {

@@ -11,7 +11,7 @@ use crate::{
 };
 use alloy::primitives::{Address, B256, Selector};
 use luxxon_bindings::{MicroUsdc, SessionId};
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
 pub(super) async fn cursor(connection: &mut SqliteConnection) -> Result<Cursor, StoreError> {
@@ -60,6 +60,14 @@ pub(super) async fn events_of(
     rows.iter().map(event_of).collect()
 }
 
+/// What an account sees of events, as [`wallet_event_of`] reads it, in the order of `wallet_events`.
+const SEEN_EVENTS: &str =
+    "SELECT seen.side, events.*, blocks.number, blocks.hash, blocks.timestamp, sessions.uuid
+     FROM wallet_events AS seen
+     CROSS JOIN events USING (block_number, log_index)
+     CROSS JOIN blocks ON blocks.number = seen.block_number
+     LEFT JOIN sessions ON sessions.session_id = events.session_id";
+
 /// One row a side, newest first. It is read in the order of its table and stops at the limit, so a
 /// page costs the same however long the history is; kinds that are not asked for are passed over.
 pub(super) async fn wallet_events(
@@ -79,26 +87,23 @@ pub(super) async fn wallet_events(
         _ => (to_block, i64::MAX, 0),
     };
     let kinds = kinds.iter().fold(0_i64, |kinds, kind| kinds | 1 << kind_column(*kind));
-    let rows = sqlx::query(
-        "SELECT seen.side, events.*, blocks.number, blocks.hash, blocks.timestamp, sessions.uuid
-         FROM wallet_events AS seen
-         CROSS JOIN events USING (block_number, log_index)
-         CROSS JOIN blocks ON blocks.number = seen.block_number
-         LEFT JOIN sessions ON sessions.session_id = events.session_id
+    let sql = format!(
+        "{SEEN_EVENTS}
          WHERE seen.account = ? AND (seen.block_number, seen.log_index, seen.side) < (?, ?, ?)
             AND seen.block_number >= ? AND (? >> events.kind) & 1
          ORDER BY seen.block_number DESC, seen.log_index DESC, seen.side DESC
-         LIMIT ?",
-    )
-    .bind(account.to_vec())
-    .bind(block)
-    .bind(log_index)
-    .bind(side)
-    .bind(column(*from_block))
-    .bind(kinds)
-    .bind(i64::from(*limit))
-    .fetch_all(connection)
-    .await?;
+         LIMIT ?"
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(account.to_vec())
+        .bind(block)
+        .bind(log_index)
+        .bind(side)
+        .bind(column(*from_block))
+        .bind(kinds)
+        .bind(i64::from(*limit))
+        .fetch_all(connection)
+        .await?;
     rows.iter().map(wallet_event_of).collect()
 }
 
@@ -109,24 +114,21 @@ pub(super) async fn wallet_news(
     (after, side): (Position, Side),
     limit: u32,
 ) -> Result<Vec<WalletEvent>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT seen.side, events.*, blocks.number, blocks.hash, blocks.timestamp, sessions.uuid
-         FROM wallet_events AS seen
-         CROSS JOIN events USING (block_number, log_index)
-         CROSS JOIN blocks ON blocks.number = seen.block_number
-         LEFT JOIN sessions ON sessions.session_id = events.session_id
+    let sql = format!(
+        "{SEEN_EVENTS}
          WHERE seen.account = ? AND (seen.block_number, seen.log_index, seen.side) > (?, ?, ?)
             AND events.kind <= 4
          ORDER BY seen.block_number, seen.log_index, seen.side
-         LIMIT ?",
-    )
-    .bind(account.to_vec())
-    .bind(integer("block_number", after.block)?)
-    .bind(i64::from(after.log_index))
-    .bind(side_column(side))
-    .bind(i64::from(limit))
-    .fetch_all(connection)
-    .await?;
+         LIMIT ?"
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(account.to_vec())
+        .bind(integer("block_number", after.block)?)
+        .bind(i64::from(after.log_index))
+        .bind(side_column(side))
+        .bind(i64::from(limit))
+        .fetch_all(connection)
+        .await?;
     rows.iter().map(wallet_event_of).collect()
 }
 

@@ -1,4 +1,5 @@
 use eyre::{Result, WrapErr, ensure, eyre};
+use luxxon_script::project;
 use luxxon_tests::{ApiClient, programs};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -296,14 +297,33 @@ async fn the_printed_curl_lines_answer_when_pasted() -> Result<()> {
             curls.push(line);
         }
     }
+    let mut answers = Vec::new();
     for line in curls {
         let output = Command::new("sh").arg("-c").arg(&line).output().await?;
         let answer: Value = serde_json::from_slice(&output.stdout).wrap_err(line)?;
         assert_eq!(answer["statusCode"], 200, "{answer}");
+        answers.push(answer);
+    }
+    // The first and the last are in the README as they answered once.
+    let readme = fs::read_to_string(project::root()?.join("README.md"))?;
+    let examples = readme.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let examples: Vec<Value> = examples.map(serde_json::from_str).collect::<Result<_, _>>()?;
+    assert_eq!(examples.len(), 2);
+    for (example, answer) in examples.iter().zip([&answers[0], &answers[2]]) {
+        assert_eq!(fields("", example), fields("", answer));
     }
     send(devnet.pid()?, Signal::INT)?;
     assert_eq!(devnet.end().await?.0, Some(0));
     Ok(())
+}
+
+/// The names of all fields, each behind those it lies in.
+fn fields(within: &str, value: &Value) -> Vec<String> {
+    let of = |(name, value): (&String, &Value)| {
+        let name = format!("{within}.{name}");
+        [fields(&name, value), vec![name]].concat()
+    };
+    value.as_object().into_iter().flatten().flat_map(of).collect()
 }
 
 #[tokio::test]
