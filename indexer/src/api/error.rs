@@ -28,6 +28,8 @@ pub enum Code {
     NotFound,
     /// 404: neither registered nor settled.
     SessionNotFound,
+    /// 405: there is such a route, for another method. `Allow` says which.
+    MethodNotAllowed,
     /// 409: something else is there already.
     Conflict,
     /// 409: not in this state.
@@ -75,6 +77,9 @@ impl Code {
             Self::NotFound => (StatusCode::NOT_FOUND, "NOT_FOUND", "Resource not found"),
             Self::SessionNotFound => {
                 (StatusCode::NOT_FOUND, "SESSION_NOT_FOUND", "Session not found")
+            }
+            Self::MethodNotAllowed => {
+                (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "Method not allowed")
             }
             Self::InvalidState => (
                 StatusCode::CONFLICT,

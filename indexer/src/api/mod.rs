@@ -78,7 +78,7 @@ pub(crate) struct Api<S> {
 /// The routes under `/api/v1` and, where there is a token for it, `/internal/v1`.
 ///
 /// Every request that is HTTP is answered in one of the two published envelopes: an unknown route
-/// is `NOT_FOUND`, a panic `INTERNAL_SERVER_ERROR`. What is no HTTP, or too large a head, the
+/// is `NOT_FOUND`, another method `METHOD_NOT_ALLOWED`, a panic `INTERNAL_SERVER_ERROR`. What is no HTTP, or too large a head, the
 /// server refuses before it gets here, with an empty body.
 pub fn router<S: Store>(store: S, options: Options) -> Router {
     let Options { config, build_sha, admin, uses, requests_per_second, cors_origins, stop } =
@@ -103,7 +103,7 @@ pub fn router<S: Store>(store: S, options: Options) -> Router {
         .route("/wallet/stream", get(stream::stream::<S>))
         .route("/settlements/{session_id}", get(settlements::settlement::<S>))
         .fallback(unknown_route)
-        .method_not_allowed_fallback(unknown_route)
+        .method_not_allowed_fallback(other_method)
         .layer(middleware::from_fn_with_state(api.clone(), consistency::keep::<S>))
         .layer(middleware::from_fn(manners::unless_known))
         .with_state(api.clone());
@@ -115,7 +115,7 @@ pub fn router<S: Store>(store: S, options: Options) -> Router {
     }
     routes
         .fallback(unknown_route)
-        .method_not_allowed_fallback(unknown_route)
+        .method_not_allowed_fallback(other_method)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(manners::in_time))
         .layer(middleware::from_fn(manners::name))
@@ -140,6 +140,11 @@ fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
 
 async fn unknown_route() -> ApiError {
     ApiError::new(Code::NotFound).detail("route:unknown")
+}
+
+/// The route adds `Allow`.
+async fn other_method() -> ApiError {
+    ApiError::new(Code::MethodNotAllowed)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the signature the layer asks for")]

@@ -1,9 +1,6 @@
 use super::{Answer, Server, ask, get_without_key, options, public_config};
 use crate::api::{Options, PublicConfig, router};
-use axum::{
-    body::Body,
-    http::{Method, Request},
-};
+use axum::{body::Body, http::Request};
 use serde_json::json;
 
 fn no_such_route(answer: Answer) {
@@ -74,13 +71,24 @@ async fn an_unknown_route_is_not_found_in_the_published_envelope() {
 }
 
 #[tokio::test]
-async fn a_route_that_only_reads_knows_no_other_method() {
+async fn a_known_route_names_the_methods_it_has_to_any_other() {
     let server = Server::start().await;
-    let paths = ["/health", "/config", "/wallet", "/wallet/events", "/settlements/1"];
-    for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS] {
-        for path in paths {
-            let request = Request::builder().method(&method).uri(format!("/api/v1{path}"));
-            no_such_route(ask(&server.router, request.body(Body::from("{}")).unwrap()).await);
+    let reads = ["/health", "/config", "/me", "/wallet", "/wallet/events", "/settlements/1"];
+    let reads = reads.map(|path| (format!("/api/v1{path}"), "GET,HEAD"));
+    let enters = [
+        ("/internal/v1/workspaces".to_owned(), "GET,HEAD,POST"),
+        ("/internal/v1/api-keys/1/revoke".to_owned(), "POST"),
+        ("/internal/v1/settlements/1".to_owned(), "PUT"),
+    ];
+    for (path, allowed) in reads.into_iter().chain(enters) {
+        for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"] {
+            if allowed.split(',').any(|allowed| allowed == method) {
+                continue;
+            }
+            let request = Request::builder().method(method).uri(&path);
+            let answer = ask(&server.router, request.body(Body::from("{}")).unwrap()).await;
+            assert_eq!(answer.headers["allow"], allowed, "{method} {path}");
+            answer.refused(405, "METHOD_NOT_ALLOWED", "Method not allowed", None);
         }
     }
 }
