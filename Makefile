@@ -7,7 +7,7 @@ NPM = node_modules/.package-lock.json
 # Wherever a user's cargo puts its builds, the programs below are started from here.
 export CARGO_TARGET_DIR = $(CURDIR)/target
 
-.PHONY: help devnet test check gas audit mutation soak bench bench-backfill bench-head bench-reads smoke fmt artifacts
+.PHONY: help devnet test check gas audit mutation soak bench bench-backfill bench-head bench-reads smoke fmt artifacts openapi
 
 help:
 	@echo 'make devnet      run the whole system on a local chain (ARGS="--json …": see make devnet ARGS=--help)'
@@ -24,6 +24,7 @@ help:
 	@echo 'make smoke       start a devnet as a user would, and compare what it serves with the chain'
 	@echo 'make fmt         format everything'
 	@echo 'make artifacts   compile the contracts into bindings/artifacts'
+	@echo 'make openapi     write what the API says of itself into indexer/openapi.json'
 
 # The last line replaces the shell, and cargo is not in between: the devnet is make's own child, and sees what make is told.
 devnet: $(NPM)
@@ -80,6 +81,12 @@ fmt: $(NPM)
 
 artifacts: $(NPM)
 	cargo run --package luxxon-script --no-default-features --features compile -- compile
+
+# Built first: a redirection would leave an empty file where the build fails.
+openapi:
+	cargo build --package luxxon-indexer
+	target/debug/luxxon-indexer openapi >indexer/openapi.json
+	target/debug/luxxon-indexer openapi --internal >indexer/openapi.internal.json
 
 # Standard output belongs to `make devnet ARGS=--json`.
 $(NPM): package.json package-lock.json

@@ -1,4 +1,4 @@
-use super::time;
+use super::{openapi::formats, time};
 use crate::store::StoreError;
 use axum::{
     Json,
@@ -10,6 +10,7 @@ use axum::{
 };
 use serde::Serialize;
 use std::borrow::Cow;
+use utoipa::ToSchema;
 
 /// The published error codes this API uses. Clients branch on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,11 @@ impl Code {
     #[must_use]
     pub const fn status(self) -> StatusCode {
         self.parts().0
+    }
+
+    /// What it means, for people.
+    pub(super) const fn message(self) -> &'static str {
+        self.parts().2
     }
 
     const fn parts(self) -> (StatusCode, &'static str, &'static str) {
@@ -119,7 +125,7 @@ impl ApiError {
     /// The code with its usual message.
     #[must_use]
     pub fn new(code: Code) -> Self {
-        Self { code, message: code.parts().2.into(), detail: None, retry_after: None }
+        Self { code, message: code.message().into(), detail: None, retry_after: None }
     }
 
     /// With a label that says where it failed: `<field or resource>:<what>`. Safe to show to
@@ -162,21 +168,33 @@ impl From<StoreError> for ApiError {
     }
 }
 
-#[derive(Serialize)]
+/// What every refusal has in common.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Envelope {
+#[schema(as = LxErrorResponseDto)]
+pub(super) struct ErrorDto {
+    /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599, examples(400))]
     status_code: u16,
+    /// What went wrong, for programs. New codes may come; none changes its meaning.
+    #[schema(pattern = "^[A-Z]+(_[A-Z]+)*$", examples("INVALID_INPUT"))]
     code: &'static str,
+    /// The same for people.
+    #[schema(value_type = String, examples("Invalid request payload"))]
     message: Cow<'static, str>,
+    /// Where it went wrong: `<field or resource>:<what>`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, examples("limit:outOfRange"))]
     detail: Option<Cow<'static, str>>,
+    /// When it was answered.
+    #[schema(value_type = formats::Timestamp)]
     timestamp: String,
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = self.code.status();
-        let envelope = Envelope {
+        let envelope = ErrorDto {
             status_code: status.as_u16(),
             code: self.code.as_str(),
             message: self.message,

@@ -4,12 +4,14 @@ mod admin;
 mod auth;
 mod config;
 mod consistency;
+mod docs;
 mod envelope;
 mod error;
 mod input;
 mod last_uses;
 mod manners;
 mod me;
+mod openapi;
 mod operations;
 mod rate_limit;
 mod server;
@@ -25,10 +27,14 @@ pub use admin::AdminToken;
 pub use config::PublicConfig;
 pub use error::{ApiError, Code};
 pub use last_uses::LastUses;
+pub use openapi::Surface;
 pub use operations::operations;
 pub use server::serve;
 
-use crate::store::Store;
+use crate::store::{
+    Scope::{SessionsRead, WalletRead},
+    Store,
+};
 use axum::{
     Router,
     http::{
@@ -36,8 +42,9 @@ use axum::{
         header::{AUTHORIZATION, ETAG, IF_NONE_MATCH, RETRY_AFTER},
     },
     middleware,
-    routing::get,
 };
+use docs::Document;
+use openapi::{Needs, Routes};
 use rate_limit::RateLimit;
 use std::{any::Any, num::NonZeroU32, sync::Arc};
 use tokio::sync::watch;
@@ -73,6 +80,8 @@ pub(crate) struct Api<S> {
     rate_limit: Option<Arc<RateLimit>>,
     stop: Option<watch::Receiver<()>>,
     streams: stream::Streams,
+    document: Document,
+    internal_document: Document,
 }
 
 /// The routes under `/api/v1` and, where there is a token for it, `/internal/v1`.
@@ -93,15 +102,11 @@ pub fn router<S: Store>(store: S, options: Options) -> Router {
         rate_limit: requests_per_second.map(RateLimit::per_second).map(Arc::new),
         stop,
         streams: stream::Streams::default(),
+        document: Document::of(Surface::Published),
+        internal_document: Document::of(Surface::Internal),
     };
-    let v1 = Router::new()
-        .route("/health", get(config::health::<S>))
-        .route("/config", get(config::config::<S>))
-        .route("/me", get(me::me::<S>))
-        .route("/wallet", get(wallet::wallet::<S>))
-        .route("/wallet/events", get(wallet::events::<S>))
-        .route("/wallet/stream", get(stream::stream::<S>))
-        .route("/settlements/{session_id}", get(settlements::settlement::<S>))
+    let v1 = published()
+        .into_router()
         .fallback(unknown_route)
         .method_not_allowed_fallback(other_method)
         .layer(middleware::from_fn_with_state(api.clone(), consistency::keep::<S>))
@@ -109,9 +114,10 @@ pub fn router<S: Store>(store: S, options: Options) -> Router {
         .with_state(api.clone());
     // Without origins, OPTIONS is a method like any other that nothing here knows.
     let v1 = if cors_origins.is_empty() { v1 } else { v1.layer(cors(cors_origins)) };
-    let mut routes = Router::new().nest("/api/v1", v1);
+    let mut routes = Router::new().nest(Surface::Published.prefix(), v1);
     if administered {
-        routes = routes.nest("/internal/v1", admin::routes().with_state(api));
+        routes =
+            routes.nest(Surface::Internal.prefix(), admin::routes().into_router().with_state(api));
     }
     routes
         .fallback(unknown_route)
@@ -119,6 +125,31 @@ pub fn router<S: Store>(store: S, options: Options) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(manners::in_time))
         .layer(middleware::from_fn(manners::name))
+}
+
+/// The routes under `/api/v1`.
+fn published<S: Store>() -> Routes<S> {
+    use Needs::{Key, Nothing, Scope};
+    Routes::of(Surface::Published)
+        .group("Health")
+        .add(config::__path_health, config::health::<S>, Nothing, &[])
+        .group("Config")
+        .add(config::__path_config, config::config::<S>, Nothing, &[])
+        .group("Me")
+        .add(me::__path_me, me::me::<S>, Key, &[])
+        .group("Wallet")
+        .add(wallet::__path_wallet, wallet::wallet::<S>, Scope(WalletRead), &[])
+        .add(wallet::__path_events, wallet::events::<S>, Scope(WalletRead), &[])
+        .add(stream::__path_stream, stream::stream::<S>, Scope(WalletRead), &[])
+        .group("Settlements")
+        .add(
+            settlements::__path_settlement,
+            settlements::settlement::<S>,
+            Scope(SessionsRead),
+            &[Code::NotAuthorized, Code::SessionNotFound],
+        )
+        .group("Documentation")
+        .add(docs::__path_json, docs::json::<S>, Nothing, &[])
 }
 
 /// Lets pages of `origins` read answers. A key is sent by the page itself: no cookie is ever asked

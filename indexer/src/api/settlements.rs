@@ -4,6 +4,7 @@ use super::{
     envelope::{TrueAt, eip55},
     error::{ApiError, Code},
     input::path_uuid,
+    openapi::formats,
     time,
 };
 use crate::{
@@ -14,10 +15,11 @@ use alloy::primitives::{Address, B256};
 use axum::extract::{Path, State, rejection::PathRejection};
 use luxxon_bindings::{MicroUsdc, SessionId};
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// How far a payment is, in the platform's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 enum SettlementState {
     /// The session has not ended.
@@ -30,21 +32,33 @@ enum SettlementState {
     Confirmed,
 }
 
-#[derive(Debug, Serialize)]
+/// How far the payment of a session is.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = LxSettlementViewDto)]
 pub(in crate::api) struct SettlementDto {
     session_id: Uuid,
     state: SettlementState,
+    /// What was paid, once the chain has it; before, what is to be paid. Not there while the session
+    /// goes on, nor of one that was never registered.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = PayloadDto)]
     payload: Option<PayloadDto>,
+    /// The transaction that paid it, or is said to.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = formats::Bytes32)]
     tx_hash: Option<B256>,
+    /// The time of the block that paid it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = formats::Timestamp)]
     confirmed_at: Option<String>,
     /// How sure the chain is of the payment.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = formats::Finality)]
     finality: Option<&'static str>,
+    /// Why the last batch that had the session left it out.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = SkipDto)]
     last_skip: Option<SkipDto>,
     /// The session costs nothing, so no transaction will pay it.
     #[serde(skip_serializing_if = "is_false")]
@@ -59,13 +73,17 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// Why the last batch that had the session left it out.
-#[derive(Debug, Serialize)]
+/// Why a batch left a session out.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = LxSettlementSkipDto)]
 struct SkipDto {
     /// The name of the contract's error, or its selector where that is not known.
+    #[schema(pattern = "^([A-Z][A-Za-z0-9]*|0x[0-9a-f]{8})$", examples("InsufficientPool"))]
     reason: String,
+    #[schema(value_type = formats::Bytes32)]
     tx_hash: B256,
+    #[schema(value_type = formats::BlockNumber)]
     block_number: String,
 }
 
@@ -78,30 +96,65 @@ impl SkipDto {
 }
 
 /// Something that the chain settled differently.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = LxSettlementDifferenceDto)]
 struct DifferenceDto {
+    /// The field of the payload.
+    #[schema(examples("toAmount"))]
     field: &'static str,
     registered: String,
     settled: String,
 }
 
-#[derive(Debug, Serialize)]
+/// A payment, as the contract takes it.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = LxSettlementPayloadDto)]
 struct PayloadDto {
+    /// The session's on-chain form: keccak256 of its UUID's text in lower case.
+    #[schema(value_type = formats::Bytes32)]
     session_id_hash: B256,
+    /// The consumer's wallet.
     #[serde(serialize_with = "eip55")]
+    #[schema(value_type = formats::Address)]
     from: Address,
+    /// The operator's wallet.
     #[serde(serialize_with = "eip55")]
+    #[schema(value_type = formats::Address)]
     to: Address,
+    /// The operator's part.
+    #[schema(value_type = formats::MicroUsdc)]
     to_amount: MicroUsdc,
+    /// The platform's part.
+    #[schema(value_type = formats::MicroUsdc)]
     fee_amount: MicroUsdc,
+    #[schema(value_type = formats::MicroUsdc)]
     rate_per_second: MicroUsdc,
+    /// Whole seconds that are charged.
+    #[schema(format = Int64, maximum = 4_294_967_295_u32)]
     chargeable_seconds: u32,
     consumer_workspace_id: Uuid,
     operator_workspace_id: Uuid,
+    /// The platform's part in basis points, as it was registered.
+    #[schema(maximum = 2000)]
     platform_fee_bps: u16,
 }
 
+/// How far the payment of a session is
+///
+/// A registered session is shown to its two workspaces. One that only the chain knows is shown to the
+/// two wallets, without `payload`.
+#[utoipa::path(
+    get,
+    path = "/settlements/{sessionId}",
+    operation_id = "LxSettlementController_get",
+    params((
+        "sessionId" = formats::AnyUuid,
+        Path,
+        description = "The session"
+    )),
+    responses((status = 200, description = "The payment", body = SettlementDto))
+)]
 pub(super) async fn settlement<S: Store>(
     State(api): State<Api<S>>,
     caller: Caller,

@@ -5,9 +5,10 @@ use super::{
     auth::Caller,
     error::{ApiError, Code},
     input::{self, invalid},
+    openapi::formats,
     server::CONNECTIONS,
     settlements,
-    wallet::{WalletDto, WalletQuery, check_workspace, event_dto},
+    wallet::{WalletDto, check_workspace, event_dto},
 };
 use crate::{
     ledger::{Change, EventId, Limits, Position, Side},
@@ -23,7 +24,7 @@ use axum::{
 };
 use futures_util::{Stream, stream};
 use luxxon_bindings::MicroUsdc;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{
     collections::{HashMap, VecDeque},
@@ -36,6 +37,7 @@ use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
 };
+use utoipa::IntoParams;
 use uuid::Uuid;
 
 /// The id of the last event that a client received before its connection broke.
@@ -47,19 +49,53 @@ const PAGE: u32 = 200;
 /// How often the key is looked at again.
 const STILL_KNOWN: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 10_000 });
 
-/// Sends `balance` (what `/wallet` answers) at once and whenever an amount or a limit in it changes,
-/// `event` (an entry of `/wallet/events`) for each new one, `settlement` (what `/settlements`
-/// answers) for each session of this workspace that was paid, where the key may read those, and
-/// `reorg` with the block from which events are sent again.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub(super) struct StreamQuery {
+    /// The key's own workspace: another one is refused.
+    #[param(value_type = formats::AnyUuid, required = false)]
+    workspace_id: Option<String>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it only describes what is read from the headers")]
+struct StreamHeaders {
+    /// The id of the last `event` that the client has: what it missed is sent first.
+    #[param(rename = "Last-Event-ID", value_type = formats::Cursor, required = false)]
+    last_event_id: Option<String>,
+}
+
+/// What happens to a wallet, while it happens
+///
+/// Server-sent events: `balance` (what `/wallet` answers) at once and whenever an amount or a limit in
+/// it changes, `event` (an entry of `/wallet/events`) for each new one, `settlement` (what
+/// `/settlements` answers) for each session of this workspace that was paid, where the key may read
+/// those, and `reorg` with the block from which events are sent again.
+///
+/// A key may have 16 streams at once.
+#[utoipa::path(
+    get,
+    path = "/wallet/stream",
+    operation_id = "LxWalletController_stream",
+    params(StreamQuery, StreamHeaders),
+    responses((
+        status = 200,
+        description = "Events without an end",
+        body = String,
+        content_type = "text/event-stream"
+    ))
+)]
 pub(super) async fn stream<S: Store>(
     State(api): State<Api<S>>,
     caller: Caller,
     headers: HeaderMap,
-    query: Result<Query<WalletQuery>, QueryRejection>,
+    query: Result<Query<StreamQuery>, QueryRejection>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     caller.needs(Scope::WalletRead)?;
     let Query(query) = query.map_err(|_| invalid("query:malformed"))?;
-    check_workspace(&caller, query.workspace_id())?;
+    check_workspace(&caller, query.workspace_id.as_deref())?;
     let last = headers.get(LAST_EVENT_ID).map(|id| {
         let id = id.to_str().ok().and_then(input::uuid).and_then(EventId::from_uuid);
         id.ok_or_else(|| invalid("lastEventId:malformed"))

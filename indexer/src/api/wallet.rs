@@ -5,6 +5,7 @@ use super::{
     envelope::{TrueAt, eip55},
     error::{ApiError, Code},
     input::{self, invalid},
+    openapi::formats,
     time,
 };
 use crate::{
@@ -15,22 +16,22 @@ use alloy::primitives::{Address, B256};
 use axum::extract::{Query, State, rejection::QueryRejection};
 use luxxon_bindings::MicroUsdc;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 /// Events in a page when the caller does not say.
 const DEFAULT_LIMIT: u32 = 50;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
 pub(super) struct WalletQuery {
+    /// The key's own workspace: another one is refused.
+    #[param(value_type = formats::AnyUuid, required = false)]
     workspace_id: Option<String>,
+    /// Wait until this block is in, two seconds at most.
+    #[param(value_type = formats::Height, required = false)]
     wait_for_block: Option<String>,
-}
-
-impl WalletQuery {
-    pub(super) fn workspace_id(&self) -> Option<&str> {
-        self.workspace_id.as_deref()
-    }
 }
 
 impl EventDto {
@@ -39,43 +40,81 @@ impl EventDto {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
 pub(super) struct EventsQuery {
+    /// The key's own workspace: another one is refused.
+    #[param(value_type = formats::AnyUuid, required = false)]
     workspace_id: Option<String>,
+    /// The last `id` of the page before: this one goes on with what is older.
+    #[param(value_type = formats::Cursor, required = false)]
     cursor: Option<String>,
+    /// The most events in the page.
+    #[param(value_type = u32, required = false, minimum = 1, maximum = 200, default = 50)]
     limit: Option<String>,
+    /// Only events of these kinds, commas between them.
+    #[param(
+        value_type = Vec<formats::EventKind>,
+        required = false,
+        style = Form,
+        explode = false,
+        min_items = 1
+    )]
     kind: Option<String>,
+    /// Only events of this block, and above.
+    #[param(value_type = formats::Height, required = false)]
     from_block: Option<String>,
+    /// Only events of this block, and below.
+    #[param(value_type = formats::Height, required = false)]
     to_block: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// A wallet: its pool in the contract and what bounds it.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = LxWalletStateDto)]
 pub(super) struct WalletDto {
     workspace_id: Uuid,
+    /// The workspace's wallet.
     #[serde(serialize_with = "eip55")]
+    #[schema(value_type = formats::Address)]
     wallet_address: Address,
+    /// The wallet's pool, as the contract's `deposits(wallet)` says at block `lastSyncBlock`. An
+    /// operator is paid to its wallet, not to a pool.
+    #[schema(value_type = formats::MicroUsdc)]
     tracked_balance: MicroUsdc,
+    /// The block that all this is true at.
+    #[schema(value_type = formats::BlockNumber)]
     last_sync_block: String,
+    /// The time of that block.
+    #[schema(value_type = formats::Timestamp)]
     updated_at: String,
     /// The hash of that block.
+    #[schema(value_type = formats::Bytes32)]
     block_hash: B256,
-    /// What is held for the wallet because it could not be paid, µUSDC.
+    /// What is held for the wallet because it could not be paid.
+    #[schema(value_type = formats::MicroUsdc)]
     claimable: MicroUsdc,
-    /// What settlements may take from the pool, as the wallet set it; 0 is no limit.
     limits: LimitsDto,
-    /// The same at the last block that is safe, and at the last that is final.
+    /// The same at the last block that is safe.
     safe: LevelDto,
+    /// The same at the last block that is final.
     finalized: LevelDto,
 }
 
-#[derive(Debug, Serialize)]
+/// What settlements may take from the pool, as the wallet set it; 0 is no limit.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = LxWalletLimitsDto)]
 #[expect(clippy::struct_field_names, reason = "the contract's names")]
 struct LimitsDto {
+    #[schema(value_type = formats::MicroUsdc)]
     max_rate_per_second: MicroUsdc,
+    #[schema(value_type = formats::MicroUsdc)]
     max_per_session: MicroUsdc,
+    /// In a day of UTC.
+    #[schema(value_type = formats::MicroUsdc)]
     max_per_day: MicroUsdc,
 }
 
@@ -87,12 +126,17 @@ impl From<Limits> for LimitsDto {
 }
 
 /// What a wallet is owed at a level.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = LxWalletLevelDto)]
 struct LevelDto {
+    #[schema(value_type = formats::MicroUsdc)]
     balance: MicroUsdc,
+    #[schema(value_type = formats::MicroUsdc)]
     claimable: MicroUsdc,
+    #[schema(value_type = formats::BlockNumber)]
     block_number: String,
+    #[schema(value_type = formats::Bytes32)]
     block_hash: B256,
 }
 
@@ -102,22 +146,48 @@ impl From<Wallet> for LevelDto {
     }
 }
 
-#[derive(Debug, Serialize)]
+/// Something that happened to a wallet.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = LxOnChainEventDto)]
 pub(super) struct EventDto {
+    #[schema(value_type = formats::EventId)]
     id: Uuid,
     workspace_id: Uuid,
+    #[schema(value_type = formats::EventKind)]
     kind: &'static str,
+    /// The transaction.
+    #[schema(value_type = formats::Bytes32)]
     tx_hash: B256,
+    /// Its block.
+    #[schema(value_type = formats::BlockNumber)]
     block_number: String,
+    /// The time of that block.
+    #[schema(value_type = formats::Timestamp)]
     confirmed_at: String,
+    /// What moved, in µUSDC: of a `SETTLE` the whole price for the consumer, and the operator's part
+    /// for the operator. Of an `APPROVAL` the new allowance.
+    #[schema(value_type = formats::Allowance)]
     amount_usdc: String,
+    /// The session that was settled, where it is registered.
+    #[schema(required = true)]
     related_session: Option<Uuid>,
     /// The settled session's on-chain form, where its UUID is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = formats::Bytes32)]
     related_session_hash: Option<B256>,
 }
 
+/// A wallet's balance
+///
+/// At every level of the chain, with its limits. All of it is true at one block, `lastSyncBlock`.
+#[utoipa::path(
+    get,
+    path = "/wallet",
+    operation_id = "LxWalletController_getState",
+    params(WalletQuery),
+    responses((status = 200, description = "The key's wallet", body = WalletDto))
+)]
 pub(super) async fn wallet<S: Store>(
     State(api): State<Api<S>>,
     caller: Caller,
@@ -158,6 +228,17 @@ impl WalletDto {
     }
 }
 
+/// A wallet's history
+///
+/// Deposits, withdrawals, settlements and allowances, newest first. The next page is asked for with
+/// the last `id` of this one as `cursor`; it has no gap and no repetition, whatever comes in meanwhile.
+#[utoipa::path(
+    get,
+    path = "/wallet/events",
+    operation_id = "LxWalletController_listEvents",
+    params(EventsQuery),
+    responses((status = 200, description = "A page of events", body = Vec<EventDto>))
+)]
 pub(super) async fn events<S: Store>(
     State(api): State<Api<S>>,
     caller: Caller,

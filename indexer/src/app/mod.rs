@@ -6,6 +6,7 @@ mod check;
 mod database;
 mod export;
 mod log;
+mod openapi;
 mod progress;
 mod registry;
 mod repair;
@@ -58,6 +59,7 @@ fn start(cli: Cli) -> Result<()> {
         }
         Command::Workspace(command) => runtime()?.block_on(registry::workspace(command)),
         Command::Key(command) => runtime()?.block_on(registry::key(command)),
+        Command::Openapi { internal } => openapi::print(internal),
         Command::Export { format, out, database: db } => {
             runtime()?.block_on(export::export(db.path()?, format, out))
         }

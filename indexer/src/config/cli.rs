@@ -92,6 +92,12 @@ pub enum Command {
     Key(KeyCommand),
     /// Check the configuration against the node, and print what `run` would do
     Check(Flags),
+    /// Print the OpenAPI document of the API
+    Openapi {
+        /// That of /internal/v1, in place of /api/v1
+        #[arg(long)]
+        internal: bool,
+    },
 }
 
 /// What can be done to workspaces.

@@ -5,6 +5,7 @@ use crate::{
         envelope::{Answer, Created, Success},
         error::{ApiError, Code},
         input::{Body, invalid, path_uuid},
+        openapi::formats,
         time,
     },
     key::{Environment, PlainKey},
@@ -13,34 +14,56 @@ use crate::{
 use alloy::primitives::B256;
 use axum::extract::{Path, State, rejection::PathRejection};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-#[derive(Debug, Deserialize)]
+/// A key to make, or to bring in.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct NewKeyDto {
+pub(in crate::api) struct NewKeyDto {
+    /// What its holder calls it.
+    #[schema(value_type = formats::NewName)]
     label: String,
+    #[schema(value_type = Vec<formats::Scope>)]
     scopes: Vec<String>,
     /// SHA-256 of a key that its holder has already: it is brought in, and none is made.
+    #[schema(value_type = Option<formats::GivenBytes32>)]
     sha256: Option<B256>,
     /// What is shown of such a key: its first 20 characters, or nothing.
+    #[schema(pattern = "^[A-Za-z0-9_]{0,20}$")]
     prefix: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// A key, without itself.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct KeyDto {
+pub(in crate::api) struct KeyDto {
     id: Uuid,
+    /// The workspace that it speaks for.
     workspace_id: Uuid,
+    /// Its first 20 characters.
+    #[schema(pattern = "^[A-Za-z0-9_]{0,20}$", examples("lxxn_test_8c3a5b_Qm1"))]
     prefix: String,
+    /// What its holder calls it.
+    #[schema(value_type = formats::Name)]
     label: String,
+    #[schema(value_type = formats::Environment)]
     environment: &'static str,
+    #[schema(value_type = Vec<formats::Scope>)]
     scopes: Vec<&'static str>,
+    /// Some seconds more or less.
+    #[schema(value_type = Option<formats::Timestamp>, required = true)]
     last_used_at: Option<String>,
+    #[schema(value_type = Option<formats::Timestamp>, required = true)]
     revoked_at: Option<String>,
+    /// Until when a revoked key still works.
+    #[schema(value_type = Option<formats::Timestamp>, required = true)]
     grace_period_end: Option<String>,
+    #[schema(value_type = formats::Timestamp)]
     created_at: String,
     /// The key itself: said once, when it is made.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, pattern = "^lxxn_(test|live)_[0-9a-f]{6}_[0-9A-Za-z]{43}$")]
     plaintext: Option<String>,
 }
 
@@ -63,7 +86,16 @@ impl KeyDto {
     }
 }
 
-/// The keys of a workspace, the oldest first, revoked ones included.
+/// The keys of a workspace
+///
+/// The oldest first, revoked ones included. A workspace that is not there has none.
+#[utoipa::path(
+    get,
+    path = "/workspaces/{workspaceId}/api-keys",
+    operation_id = "listApiKeys",
+    params(("workspaceId" = formats::AnyUuid, Path, description = "The workspace")),
+    responses((status = 200, description = "Its keys", body = Vec<KeyDto>))
+)]
 pub(super) async fn list<S: Store>(
     State(api): State<Api<S>>,
     _: Admin,
@@ -75,7 +107,17 @@ pub(super) async fn list<S: Store>(
     Ok(Success(keys.map(|key| KeyDto::of(key, environment)).collect::<Result<_, _>>()?))
 }
 
-/// Makes a key of a workspace, or brings one in.
+/// Make a key, or bring one in
+///
+/// One that is made is shown in this answer, as `plaintext`, and never again.
+#[utoipa::path(
+    post,
+    path = "/workspaces/{workspaceId}/api-keys",
+    operation_id = "addApiKey",
+    params(("workspaceId" = formats::AnyUuid, Path, description = "The workspace")),
+    request_body = NewKeyDto,
+    responses((status = 201, description = "The key", body = KeyDto))
+)]
 pub(super) async fn add<S: Store>(
     State(api): State<Api<S>>,
     _: Admin,
@@ -110,7 +152,16 @@ pub(super) async fn add<S: Store>(
     Ok(Created(KeyDto { plaintext, ..key }))
 }
 
-/// Revokes a key: it works for a minute more. One that is revoked stays as it is.
+/// Revoke a key
+///
+/// It works for a minute more. One that is revoked stays as it is.
+#[utoipa::path(
+    post,
+    path = "/api-keys/{keyId}/revoke",
+    operation_id = "revokeApiKey",
+    params(("keyId" = formats::AnyUuid, Path, description = "The key's id")),
+    responses((status = 200, description = "The key", body = KeyDto))
+)]
 pub(super) async fn revoke<S: Store>(
     State(api): State<Api<S>>,
     _: Admin,

@@ -8,25 +8,54 @@ mod workspaces;
 use super::{
     Api,
     auth::bearer,
-    error::{ApiError, Code},
+    docs,
+    error::{
+        ApiError,
+        Code::{self, Conflict, InvalidState, NotFound, SessionNotFound},
+    },
+    openapi::{Needs, Routes, Surface},
 };
 use crate::store::Store;
 use axum::{
-    Router,
-    extract::FromRequestParts,
+    extract::{FromRequestParts, State},
     http::request::Parts,
-    routing::{get, post, put},
+    response::IntoResponse,
 };
+pub(super) use keys::{KeyDto, NewKeyDto};
+pub(super) use settlements::{RegistrationDto, ReportDto};
 use sha2::{Digest, Sha256};
 use std::fmt;
+pub(super) use workspaces::{NewWorkspaceDto, WorkspaceDto};
 
-pub(super) fn routes<S: Store>() -> Router<Api<S>> {
-    Router::new()
-        .route("/workspaces", get(workspaces::list::<S>).post(workspaces::add::<S>))
-        .route("/workspaces/{workspace_id}/api-keys", get(keys::list::<S>).post(keys::add::<S>))
-        .route("/api-keys/{key_id}/revoke", post(keys::revoke::<S>))
-        .route("/settlements/{session_id}", put(settlements::register::<S>))
-        .route("/settlements/{session_id}/transaction", put(settlements::report::<S>))
+/// The routes under `/internal/v1`.
+pub(super) fn routes<S: Store>() -> Routes<S> {
+    use Needs::Admin;
+    Routes::of(Surface::Internal)
+        .group("Workspaces")
+        .add(workspaces::__path_list, workspaces::list::<S>, Admin, &[])
+        .add(workspaces::__path_add, workspaces::add::<S>, Admin, &[Conflict])
+        .group("API keys")
+        .add(keys::__path_list, keys::list::<S>, Admin, &[])
+        .add(keys::__path_add, keys::add::<S>, Admin, &[NotFound, Conflict])
+        .add(keys::__path_revoke, keys::revoke::<S>, Admin, &[NotFound])
+        .group("Settlements")
+        .add(settlements::__path_register, settlements::register::<S>, Admin, &[NotFound, Conflict])
+        .add(
+            settlements::__path_report,
+            settlements::report::<S>,
+            Admin,
+            &[SessionNotFound, InvalidState],
+        )
+        .group("Documentation")
+        .add(__path_json, json::<S>, Admin, &[])
+}
+
+/// This document
+///
+/// OpenAPI 3.1, without an envelope.
+#[utoipa::path(get, path = "/docs-json", operation_id = "docs", responses(docs::Bare))]
+async fn json<S: Store>(State(api): State<Api<S>>, _: Admin) -> impl IntoResponse {
+    api.internal_document.answer()
 }
 
 /// What whoever administers has to show. Only its SHA-256 is kept, so that comparing it tells

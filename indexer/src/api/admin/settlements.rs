@@ -5,6 +5,7 @@ use crate::{
         envelope::{Answer, Success},
         error::{ApiError, Code},
         input::{Body, invalid, micro_usdc, path_uuid, uuid},
+        openapi::formats,
         settlements::{SettlementDto, view},
         time,
     },
@@ -15,43 +16,73 @@ use alloy::primitives::B256;
 use axum::extract::{Path, State, rejection::PathRejection};
 use luxxon_bindings::SessionId;
 use serde::Deserialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// The most times that a session may have been cut off: more is a mistake of the caller's.
 const MOST_DISCONNECTS: usize = 10_000;
 
-#[derive(Debug, Deserialize)]
+/// A session to register.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct RegistrationDto {
+#[schema(as = SessionRegistrationDto)]
+pub(in crate::api) struct RegistrationDto {
+    #[schema(value_type = formats::AnyUuid)]
     consumer_workspace_id: String,
+    #[schema(value_type = formats::AnyUuid)]
     operator_workspace_id: String,
-    /// µUSDC per second.
+    #[schema(value_type = formats::GivenMicroUsdc)]
     rate_per_second: String,
+    /// The platform's part, in basis points.
+    #[schema(maximum = 2000)]
     platform_fee_bps: u16,
+    /// The most seconds that are charged.
+    #[schema(format = Int64, maximum = 4_294_967_295_u32)]
     max_duration_seconds: u32,
     /// When the first frame was there. Without this and `endedAt`, the session has not ended.
+    #[schema(value_type = Option<formats::GivenTime>)]
     started_at: Option<String>,
+    #[schema(value_type = Option<formats::GivenTime>)]
     ended_at: Option<String>,
+    /// When it was cut off. Only what lies between start and end counts.
     #[serde(default)]
+    #[schema(max_items = 10_000)]
     disconnect_windows: Vec<DisconnectDto>,
 }
 
-#[derive(Debug, Deserialize)]
+/// A time without the other side.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = DisconnectWindowDto)]
 struct DisconnectDto {
+    #[schema(value_type = formats::GivenTime)]
     started_at: String,
     /// Left out, or null, of one that was not over when the session ended.
+    #[schema(value_type = Option<formats::GivenTime>)]
     ended_at: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+/// A transaction that is said to pay a session.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct ReportDto {
+#[schema(as = TransactionReportDto)]
+pub(in crate::api) struct ReportDto {
+    #[schema(value_type = formats::GivenBytes32)]
     tx_hash: B256,
 }
 
-/// Registers a session. The same one again is harmless; a different one under its id is `CONFLICT`,
-/// unless it says when one ran that had not ended before.
+/// Register a session
+///
+/// The same one again is harmless; a different one under its id is `CONFLICT`, unless it says when one
+/// ran that had not ended before. A price that the contract would not take is `INVALID_INPUT`.
+#[utoipa::path(
+    put,
+    path = "/settlements/{sessionId}",
+    operation_id = "registerSession",
+    params(("sessionId" = formats::AnyUuid, Path, description = "The session")),
+    request_body = RegistrationDto,
+    responses((status = 200, description = "How far its payment is", body = SettlementDto))
+)]
 pub(super) async fn register<S: Store>(
     State(api): State<Api<S>>,
     _: Admin,
@@ -68,7 +99,17 @@ pub(super) async fn register<S: Store>(
     Ok(Success(view(id, &api.store.session(SessionId::of(id)).await?)?))
 }
 
-/// Notes the transaction that is said to pay a session. The chain alone confirms it.
+/// Report the transaction that pays a session
+///
+/// It is only noted: the chain alone confirms a payment.
+#[utoipa::path(
+    put,
+    path = "/settlements/{sessionId}/transaction",
+    operation_id = "reportTransaction",
+    params(("sessionId" = formats::AnyUuid, Path, description = "The session")),
+    request_body = ReportDto,
+    responses((status = 200, description = "How far its payment is", body = SettlementDto))
+)]
 pub(super) async fn report<S: Store>(
     State(api): State<Api<S>>,
     _: Admin,

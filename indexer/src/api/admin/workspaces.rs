@@ -5,6 +5,7 @@ use crate::{
         envelope::{Answer, Created, Success, eip55},
         error::ApiError,
         input::{Body, address, invalid},
+        openapi::formats,
         time,
     },
     store::{NewWorkspace, Store, Workspace},
@@ -12,24 +13,35 @@ use crate::{
 use alloy::primitives::Address;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-#[derive(Debug, Deserialize)]
+/// A workspace to enter.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct NewWorkspaceDto {
+pub(in crate::api) struct NewWorkspaceDto {
+    #[schema(value_type = formats::Slug)]
     slug: String,
+    #[schema(value_type = formats::NewName)]
     name: String,
+    #[schema(value_type = formats::GivenAddress)]
     wallet_address: String,
 }
 
-#[derive(Debug, Serialize)]
+/// A workspace: a name for a wallet. Several may share one.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct WorkspaceDto {
+pub(in crate::api) struct WorkspaceDto {
     id: Uuid,
+    #[schema(value_type = formats::Slug)]
     slug: String,
+    #[schema(value_type = formats::Name)]
     name: String,
     #[serde(serialize_with = "eip55")]
+    #[schema(value_type = formats::Address)]
     wallet_address: Address,
+    /// When it was entered.
+    #[schema(value_type = formats::Timestamp)]
     created_at: String,
 }
 
@@ -42,7 +54,15 @@ impl TryFrom<Workspace> for WorkspaceDto {
     }
 }
 
-/// All workspaces, by their slugs.
+/// All workspaces
+///
+/// By their slugs.
+#[utoipa::path(
+    get,
+    path = "/workspaces",
+    operation_id = "listWorkspaces",
+    responses((status = 200, description = "All of them", body = Vec<WorkspaceDto>))
+)]
 pub(super) async fn list<S: Store>(
     State(api): State<Api<S>>,
     _: Admin,
@@ -51,7 +71,16 @@ pub(super) async fn list<S: Store>(
     Ok(Success(workspaces.map(WorkspaceDto::try_from).collect::<Result<_, _>>()?))
 }
 
-/// Enters a workspace. A slug that is taken is `CONFLICT`.
+/// Enter a workspace
+///
+/// A slug that is taken is `CONFLICT`.
+#[utoipa::path(
+    post,
+    path = "/workspaces",
+    operation_id = "addWorkspace",
+    request_body = NewWorkspaceDto,
+    responses((status = 201, description = "The workspace", body = WorkspaceDto))
+)]
 pub(super) async fn add<S: Store>(
     State(api): State<Api<S>>,
     _: Admin,

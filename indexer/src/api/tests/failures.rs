@@ -37,33 +37,36 @@ async fn a_closed_store_is_an_unavailable_database() {
 
 /// How a store fails once it has recognised the key.
 #[derive(Clone, Copy, Debug)]
-enum Failure {
+pub(super) enum Failure {
     Error,
     PanicWithText,
     PanicWithFormattedText,
     PanicWithAnythingElse,
+    /// It never answers.
+    Silence,
 }
 
 /// What must not leave the process.
 const SECRET: &str = "SELECT secret FROM /var/lib/ledger.db";
 
 #[derive(Clone, Debug)]
-struct Failing(Failure);
+pub(super) struct Failing(pub(super) Failure);
 
 impl Failing {
-    fn fail<T>(&self) -> Result<T, StoreError> {
+    async fn fail<T>(&self) -> Result<T, StoreError> {
         match self.0 {
             Failure::Error => Err(StoreError::Damaged(SECRET.to_owned())),
             Failure::PanicWithText => panic!("SELECT secret FROM /var/lib/ledger.db"),
             Failure::PanicWithFormattedText => panic!("{SECRET}"),
             Failure::PanicWithAnythingElse => std::panic::panic_any(SECRET.len()),
+            Failure::Silence => std::future::pending().await,
         }
     }
 }
 
 impl Store for Failing {
     async fn cursor(&self) -> Result<Cursor, StoreError> {
-        self.fail()
+        self.fail().await
     }
 
     fn moved(&self) -> watch::Receiver<()> {
@@ -71,27 +74,27 @@ impl Store for Failing {
     }
 
     async fn block(&self, _: u64) -> Result<Option<Block>, StoreError> {
-        self.fail()
+        self.fail().await
     }
 
     async fn commit(&self, _: Block, _: Batch) -> Result<Cursor, StoreError> {
-        self.fail()
+        self.fail().await
     }
 
     async fn set_heights(&self, _: Heights) -> Result<(), StoreError> {
-        self.fail()
+        self.fail().await
     }
 
     async fn events(&self, _: u64, _: u64) -> Result<Vec<Event>, StoreError> {
-        self.fail()
+        self.fail().await
     }
 
     async fn owed_at(&self, _: u64) -> Result<MicroUsdc, StoreError> {
-        self.fail()
+        self.fail().await
     }
 
     async fn rollback(&self, _: u64) -> Result<u64, StoreError> {
-        self.fail()
+        self.fail().await
     }
 
     async fn accounts_at(
@@ -99,15 +102,15 @@ impl Store for Failing {
         _: u64,
         _: &[Address],
     ) -> Result<(Vec<AccountState>, MicroUsdc), StoreError> {
-        self.fail()
+        self.fail().await
     }
 
     async fn accounts_touched(&self, _: u64, _: u64, _: u32) -> Result<Vec<Address>, StoreError> {
-        self.fail()
+        self.fail().await
     }
 
     async fn accounts_after(&self, _: Option<Address>, _: u32) -> Result<Vec<Address>, StoreError> {
-        self.fail()
+        self.fail().await
     }
 
     async fn sessions_after(
@@ -116,19 +119,19 @@ impl Store for Failing {
         _: u64,
         _: u32,
     ) -> Result<Vec<(Position, SessionId)>, StoreError> {
-        self.fail()
+        self.fail().await
     }
 
     async fn wallet_at(&self, _: Address, _: Level) -> Result<Wallet, StoreError> {
-        self.fail()
+        self.fail().await
     }
 
     async fn wallet_levels(&self, _: Address) -> Result<[Wallet; 3], StoreError> {
-        self.fail()
+        self.fail().await
     }
 
     async fn wallet_events(&self, _: Address, _: PageRequest) -> Result<WalletPage, StoreError> {
-        self.fail()
+        self.fail().await
     }
 
     async fn wallet_news(
@@ -138,11 +141,11 @@ impl Store for Failing {
         _: (Position, Side),
         _: u32,
     ) -> Result<Option<WalletPage>, StoreError> {
-        self.fail()
+        self.fail().await
     }
 
     async fn session(&self, _: SessionId) -> Result<SessionRecord, StoreError> {
-        self.fail()
+        self.fail().await
     }
 
     async fn api_key(&self, _: [u8; 32]) -> Result<Option<ApiKey>, StoreError> {
@@ -162,35 +165,35 @@ impl Store for Failing {
     }
 
     async fn add_workspace(&self, _: NewWorkspace) -> Result<Workspace, StoreError> {
-        self.fail()
+        self.fail().await
     }
 
     async fn workspaces(&self) -> Result<Vec<Workspace>, StoreError> {
-        self.fail()
+        self.fail().await
     }
 
     async fn add_api_key(&self, _: NewApiKey) -> Result<ApiKey, StoreError> {
-        self.fail()
+        self.fail().await
     }
 
     async fn api_keys(&self, _: Uuid) -> Result<Vec<ApiKey>, StoreError> {
-        self.fail()
+        self.fail().await
     }
 
     async fn revoke_api_key(&self, _: Uuid, _: u64) -> Result<ApiKey, StoreError> {
-        self.fail()
+        self.fail().await
     }
 
     async fn note_uses(&self, _: &[(Uuid, u64)]) -> Result<(), StoreError> {
-        self.fail()
+        self.fail().await
     }
 
     async fn register_session(&self, _: NewSession) -> Result<(), StoreError> {
-        self.fail()
+        self.fail().await
     }
 
     async fn report_transaction(&self, _: SessionId, _: B256) -> Result<(), StoreError> {
-        self.fail()
+        self.fail().await
     }
 }
 

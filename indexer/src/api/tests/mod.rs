@@ -3,10 +3,14 @@
 mod admin;
 mod auth;
 mod consistency;
+mod contract;
 mod events;
 mod failures;
 mod manners;
+mod openapi;
 mod public;
+mod published;
+mod refusals;
 mod settlements;
 mod stream;
 mod wallet;
@@ -24,7 +28,9 @@ use axum::{
         HeaderMap, Request, StatusCode,
         header::{AUTHORIZATION, CONTENT_TYPE},
     },
+    response::Response,
 };
+use contract::Asked;
 use http_body_util::BodyExt;
 use serde_json::Value;
 use std::sync::Arc;
@@ -125,12 +131,24 @@ struct Answer {
     body: Value,
 }
 
+/// Every answer is compared with what the API says of itself.
 async fn ask(router: &Router, request: Request<Body>) -> Answer {
+    let asked = Asked::of(&request);
     let response = router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
-    let body = serde_json::from_slice(&bytes).expect("every answer is JSON");
-    Answer { status: parts.status, headers: parts.headers, body }
+    // Only 304 has no body.
+    let body = (!bytes.is_empty()).then(|| serde_json::from_slice(&bytes).expect("JSON"));
+    contract::check(&asked, parts.status, &parts.headers, body.as_ref());
+    Answer { status: parts.status, headers: parts.headers, body: body.unwrap_or_default() }
+}
+
+/// The beginning of an answer that has no end.
+async fn follow(router: &Router, request: Request<Body>) -> Response {
+    let asked = Asked::of(&request);
+    let response = router.clone().oneshot(request).await.unwrap();
+    contract::check(&asked, response.status(), response.headers(), None);
+    response
 }
 
 async fn get(router: &Router, path: &str, key: &str) -> Answer {

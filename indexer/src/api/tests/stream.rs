@@ -17,7 +17,6 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::{sync::watch, time::timeout};
-use tower::ServiceExt;
 use uuid::Uuid;
 
 const SESSION: Uuid = Uuid::from_u128(7);
@@ -38,8 +37,7 @@ impl Client {
         if let Some(last) = last {
             request = request.header("last-event-id", last);
         }
-        let response = server.router.clone().oneshot(request.body(Body::empty()).unwrap());
-        let response = response.await.unwrap();
+        let response = super::follow(&server.router, request.body(Body::empty()).unwrap()).await;
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         Self { body: response.into_body().into_data_stream(), text: String::new() }

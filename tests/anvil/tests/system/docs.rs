@@ -39,7 +39,9 @@ fn every_flag_and_variable_that_is_documented_exists_and_the_other_way_round() -
     for command in ["deploy", "devnet", "roles", "verify"] {
         help += &output_of(&program("luxxon"), &[command, "--help"])?;
     }
-    for command in ["run", "sync", "audit", "repair", "rebuild", "backup", "export", "check"] {
+    for command in
+        ["run", "sync", "audit", "repair", "rebuild", "backup", "export", "check", "openapi"]
+    {
         help += &output_of(&program("luxxon-indexer"), &[command, "--help"])?;
     }
     for (group, commands) in
