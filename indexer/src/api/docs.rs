@@ -7,13 +7,16 @@ use axum::{
     body::Bytes,
     extract::State,
     http::{
-        HeaderName,
-        header::{CONTENT_TYPE, ETAG},
+        HeaderValue,
+        header::{
+            CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+        },
     },
-    response::IntoResponse,
+    response::{Html, IntoResponse},
 };
+use data_encoding::BASE64;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 use utoipa::{
     IntoResponses,
     openapi::{RefOr, Response, content::ContentBuilder, response::ResponseBuilder},
@@ -23,21 +26,49 @@ use utoipa::{
 #[derive(Clone, Debug)]
 pub(super) struct Document {
     json: Bytes,
-    tag: String,
+    tag: HeaderValue,
 }
 
 impl Document {
     pub(super) fn of(surface: Surface) -> Self {
         let json = surface.json();
         let tag = format!("W/\"{}\"", hex::encode(&Sha256::digest(&json)[..16]));
+        let tag = HeaderValue::try_from(tag).expect("hexadecimal digits and quotes");
         Self { json: json.into(), tag }
     }
 
     pub(super) fn answer(&self) -> impl IntoResponse + use<> {
-        let headers: [(HeaderName, String); 2] =
-            [(CONTENT_TYPE, "application/json".to_owned()), (ETAG, self.tag.clone())];
-        (headers, self.json.clone())
+        let json = HeaderValue::from_static("application/json");
+        ([(CONTENT_TYPE, json), (ETAG, self.tag.clone())], self.json.clone())
     }
+}
+
+/// Shows the document that is served beside it, and asks nobody else for anything.
+const PAGE: &str = include_str!("docs.html");
+
+/// Only the page's own script and style are run, and only this server is asked.
+static POLICY: LazyLock<String> = LazyLock::new(|| {
+    let hash = |tag: &str| {
+        let (begin, end) = (format!("<{tag}>"), format!("</{tag}>"));
+        let inline = PAGE.split_once(&begin).and_then(|(_, rest)| rest.split_once(&end));
+        BASE64.encode(&Sha256::digest(inline.unwrap_or_default().0))
+    };
+    format!(
+        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; connect-src 'self'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        hash("script"),
+        hash("style")
+    )
+});
+
+/// `GET /docs`.
+pub(super) async fn page() -> impl IntoResponse {
+    let headers = [
+        (CONTENT_SECURITY_POLICY, POLICY.as_str()),
+        (REFERRER_POLICY, "no-referrer"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, Html(PAGE))
 }
 
 /// A document without an envelope, and without a schema of its own.

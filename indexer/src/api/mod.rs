@@ -42,6 +42,7 @@ use axum::{
         header::{AUTHORIZATION, ETAG, IF_NONE_MATCH, RETRY_AFTER},
     },
     middleware,
+    routing::get,
 };
 use docs::Document;
 use openapi::{Needs, Routes};
@@ -84,11 +85,12 @@ pub(crate) struct Api<S> {
     internal_document: Document,
 }
 
-/// The routes under `/api/v1` and, where there is a token for it, `/internal/v1`.
+/// The routes under `/api/v1` and, where there is a token for it, `/internal/v1`; and `/docs`, which
+/// shows what the first are.
 ///
 /// Every request that is HTTP is answered in one of the two published envelopes: an unknown route
-/// is `NOT_FOUND`, another method `METHOD_NOT_ALLOWED`, a panic `INTERNAL_SERVER_ERROR`. What is no HTTP, or too large a head, the
-/// server refuses before it gets here, with an empty body.
+/// is `NOT_FOUND`, another method `METHOD_NOT_ALLOWED`, a panic `INTERNAL_SERVER_ERROR`. What is no
+/// HTTP, or too large a head, the server refuses before it gets here, with an empty body.
 pub fn router<S: Store>(store: S, options: Options) -> Router {
     let Options { config, build_sha, admin, uses, requests_per_second, cors_origins, stop } =
         options;
@@ -114,7 +116,8 @@ pub fn router<S: Store>(store: S, options: Options) -> Router {
         .with_state(api.clone());
     // Without origins, OPTIONS is a method like any other that nothing here knows.
     let v1 = if cors_origins.is_empty() { v1 } else { v1.layer(cors(cors_origins)) };
-    let mut routes = Router::new().nest(Surface::Published.prefix(), v1);
+    let mut routes =
+        Router::new().route("/docs", get(docs::page)).nest(Surface::Published.prefix(), v1);
     if administered {
         routes =
             routes.nest(Surface::Internal.prefix(), admin::routes().into_router().with_state(api));

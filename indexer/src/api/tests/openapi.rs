@@ -6,8 +6,13 @@ use super::{
     get_without_key,
 };
 use crate::api::Surface;
+use axum::{body::Body, http::Request};
+use data_encoding::BASE64;
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::{collections::BTreeSet, fs, path::Path};
+use tower::ServiceExt;
 
 /// All texts under a key, wherever it is.
 fn all<'v>(value: &'v Value, key: &str, found: &mut BTreeSet<&'v str>) {
@@ -127,5 +132,31 @@ fn the_examples_are_what_they_are_examples_of() {
             }
         }
         assert!(compared > 20, "{compared}");
+    }
+}
+
+/// The policy lets the page's own script and style run: it names what they are.
+#[tokio::test]
+async fn the_page_runs_nothing_but_itself_and_asks_nobody_else() {
+    let server = Server::start().await;
+    let request = Request::get("/docs").body(Body::empty()).unwrap();
+    let (head, body) = server.router.clone().oneshot(request).await.unwrap().into_parts();
+    assert_eq!(head.status, 200);
+    assert_eq!(head.headers["content-type"], "text/html; charset=utf-8");
+    let policy = head.headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'; "), "{policy}");
+    assert!(!policy.contains("unsafe"), "{policy}");
+    let page = body.collect().await.unwrap().to_bytes();
+    let page = std::str::from_utf8(&page).unwrap();
+    for tag in ["script", "style"] {
+        let parts: Vec<&str> = page.split(&format!("<{tag}>")).collect();
+        assert_eq!(parts.len(), 2, "one {tag}");
+        let inline = parts[1].split_once(&format!("</{tag}>")).unwrap().0;
+        let hash = BASE64.encode(&Sha256::digest(inline));
+        assert!(policy.contains(&format!("{tag}-src 'sha256-{hash}'")), "{policy}");
+    }
+    for outside in ["//", "innerHTML", "outerHTML", "document.write", "eval("] {
+        let comments = if outside == "//" { page.matches("\n// ").count() } else { 0 };
+        assert_eq!(page.matches(outside).count(), comments, "{outside}");
     }
 }
