@@ -1,5 +1,5 @@
 use super::{
-    Api,
+    Api, consistency,
     error::{ApiError, Code},
     time,
 };
@@ -77,6 +77,7 @@ impl<S: Store> FromRequestParts<Api<S>> for Caller {
             limit.count(key.id)?;
         }
         api.uses.note(key.id, now);
+        consistency::catch_up(api, parts).await?;
         Ok(Self { key, key_hash })
     }
 }

@@ -10,11 +10,14 @@ use crate::{ledger::Block, store::Store};
 use alloy::{hex, primitives::B256};
 use axum::{
     extract::{Request, State},
-    http::{HeaderName, HeaderValue},
+    http::{HeaderMap, HeaderName, HeaderValue, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use std::time::Duration;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use tokio::time::{Instant, timeout_at};
 
 /// The header that carries the token, both ways.
@@ -55,32 +58,42 @@ impl SyncToken {
     }
 }
 
-/// Answers no request that carries a token before its block is in, and gives every answer one.
+/// The block that was waited for, once it was.
+#[derive(Clone, Debug, Default)]
+struct Awaited(Arc<OnceLock<u64>>);
+
+/// Gives every answer a token, and looks at those that waited once more.
 pub(super) async fn keep<S: Store>(
     State(api): State<Api<S>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    match seen(&api, &request) {
-        Ok(None) => with_token(&api, next.run(request).await).await.0,
-        Ok(Some(number)) => match wait_for(&api, number).await {
-            Ok(()) => {
-                let (response, at) = with_token(&api, next.run(request).await).await;
-                match at {
-                    // A reorg came in between.
-                    Some(at) if at < number => behind(at).into_response(),
-                    _ => response,
-                }
-            }
-            Err(refused) => with_token(&api, refused.into_response()).await.0,
-        },
-        Err(refused) => with_token(&api, refused.into_response()).await.0,
+    let awaited = Awaited::default();
+    request.extensions_mut().insert(awaited.clone());
+    let (response, at) = with_token(&api, next.run(request).await).await;
+    match (awaited.0.get(), at) {
+        // A reorg came in between.
+        (Some(number), Some(at)) if at < *number => {
+            with_token(&api, behind(at).into_response()).await.0
+        }
+        _ => response,
     }
 }
 
+/// Waits for the block of the token that a request carries. It is called once it is known who asks:
+/// others neither wait nor learn what is wrong with their token.
+pub(super) async fn catch_up<S: Store>(api: &Api<S>, parts: &Parts) -> Result<(), ApiError> {
+    let Some(number) = seen(api, &parts.headers)? else { return Ok(()) };
+    wait_for(api, number).await?;
+    if let Some(Awaited(awaited)) = parts.extensions.get() {
+        awaited.get_or_init(|| number);
+    }
+    Ok(())
+}
+
 /// The block that the client has seen, where it says so.
-fn seen<S>(api: &Api<S>, request: &Request) -> Result<Option<u64>, ApiError> {
-    let Some(text) = request.headers().get(SYNC_TOKEN) else { return Ok(None) };
+fn seen<S>(api: &Api<S>, headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
+    let Some(text) = headers.get(SYNC_TOKEN) else { return Ok(None) };
     let token = SyncToken::parse(text.as_bytes()).ok_or_else(|| invalid("syncToken:malformed"))?;
     if token.chain_id != api.config.chain_id {
         return Err(invalid("syncToken:otherChain"));

@@ -1,14 +1,16 @@
 //! What is the same for many routes: what the layers around them take and answer, and who may ask.
 
-use super::answers::{enveloped, refused};
+use super::{
+    answers::{enveloped, refused},
+    headers::{
+        CONSISTENCY_TOKEN, ETAG, GIVEN_REQUEST_ID, GIVEN_SYNC_TOKEN, IF_NONE_MATCH, REQUEST_ID,
+        RETRY_AFTER, SYNC_TOKEN, Shared, WWW_AUTHENTICATE,
+    },
+};
 use crate::{api::error::Code, store::Scope};
 use std::collections::BTreeMap;
 use utoipa::openapi::{
-    Components, Object, Ref, RefOr, Required, Response,
-    header::HeaderBuilder,
-    path::{Operation, ParameterBuilder, ParameterIn},
-    schema::{ObjectBuilder, Type},
-    security::SecurityRequirement,
+    Components, Ref, RefOr, Response, path::Operation, security::SecurityRequirement,
 };
 
 /// The security schemes by their names in the documents.
@@ -86,69 +88,83 @@ impl Surface {
                 has_data = content.schema.is_some();
                 has_tag = status == "200";
             }
-            let tag = has_tag.then_some(&ETAG);
-            self.add_headers(response, tag.into_iter());
+            self.add_headers(response, has_tag.then_some(&ETAG));
         }
-        let mut codes = Vec::new();
-        // All of `/api/v1` looks where the ledger stands, and the sync token is input.
-        if has_data || self == Self::Published {
-            codes.extend([Code::InternalServerError, Code::Unavailable, Code::DatabaseError]);
-        }
-        if takes_input || self == Self::Published {
-            codes.push(Code::InvalidInput);
-        }
+
+        let mut codes = self.codes(needs, takes_input, has_data).to_vec();
         codes.extend(needs.refusals());
         codes.extend(own);
-        let mut refusals = self.refusals(codes);
+        let mut others = self.refusals(&codes);
+        let mut parameters = vec![&GIVEN_REQUEST_ID];
         if self == Self::Published && has_tag {
             let mut known = Response::new("`If-None-Match` names what would be answered");
-            self.add_headers(&mut known, [&ETAG].into_iter());
-            refusals.push(("304".to_owned(), "304".to_owned(), known));
+            self.add_headers(&mut known, Some(&ETAG));
+            others.push(("304".to_owned(), "304".to_owned(), known));
+            parameters.push(&IF_NONE_MATCH);
         }
-        for (status, name, response) in refusals {
+        if self == Self::Published && needs != Needs::Nothing {
+            parameters.extend([&GIVEN_SYNC_TOKEN, &CONSISTENCY_TOKEN]);
+        }
+
+        for (status, name, response) in others {
             let reference = Ref::new(format!("#/components/responses/{name}"));
             operation.responses.responses.insert(status, reference.into());
             components.responses.insert(name, response.into());
         }
-        let shared = self
-            .parameters()
-            .iter()
-            .map(|(name, _)| RefOr::Ref(Ref::new(format!("#/components/parameters/{name}"))));
-        operation.parameters.get_or_insert_default().extend(shared);
+        for shared in parameters {
+            let Shared { name, .. } = shared;
+            let reference = Ref::new(format!("#/components/parameters/{name}"));
+            operation.parameters.get_or_insert_default().push(RefOr::Ref(reference));
+            components.parameters.insert((*name).to_owned(), shared.parameter().into());
+        }
         operation.security = needs.security();
         operation
     }
 
+    /// What may go wrong around every handler.
+    const fn codes(self, needs: Needs, takes_input: bool, has_data: bool) -> &'static [Code] {
+        use Code::{DatabaseError, InternalServerError, InvalidInput, Unavailable};
+        match (self, needs) {
+            // The answer does not come from the database, only its sync token does.
+            (Self::Published, Needs::Nothing) => &[InternalServerError, Unavailable],
+            // A sync token is input.
+            (Self::Published, _) => {
+                &[InternalServerError, Unavailable, DatabaseError, InvalidInput]
+            }
+            (Self::Internal, _) if !has_data => &[],
+            (Self::Internal, _) if !takes_input => {
+                &[InternalServerError, Unavailable, DatabaseError]
+            }
+            (Self::Internal, _) => &[InternalServerError, Unavailable, DatabaseError, InvalidInput],
+        }
+    }
+
     /// What is answered where it is not what was asked for: status, name and answer.
-    fn refusals(self, codes: Vec<Code>) -> Vec<(String, String, Response)> {
+    fn refusals(self, codes: &[Code]) -> Vec<(String, String, Response)> {
         let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
         for code in codes {
-            by_status.entry(code.status().as_u16()).or_default().push(code);
+            by_status.entry(code.status().as_u16()).or_default().push(*code);
         }
         let named = by_status.into_iter().map(|(status, codes)| {
             let mut response = refused(status, &codes);
-            let mut headers = Vec::new();
-            if codes.contains(&Code::NotAuthenticated) {
-                headers.push(&WWW_AUTHENTICATE);
-            }
-            if codes.contains(&Code::RateLimited) || codes.contains(&Code::Unavailable) {
-                headers.push(&RETRY_AFTER);
-            }
-            self.add_headers(&mut response, headers.into_iter());
+            let is_in = |code| codes.contains(&code);
+            let scheme = is_in(Code::NotAuthenticated).then_some(&WWW_AUTHENTICATE);
+            let waits = is_in(Code::RateLimited) || is_in(Code::Unavailable);
+            self.add_headers(&mut response, scheme.or(waits.then_some(&RETRY_AFTER)));
             let names: Vec<_> = codes.iter().map(|code| code.as_str()).collect();
             (status.to_string(), names.join("."), response)
         });
         named.collect()
     }
 
-    fn add_headers<'h>(self, response: &mut Response, own: impl Iterator<Item = &'h Shared>) {
-        for (name, _) in own.chain(self.headers()) {
+    /// Refers to the headers of an answer: one of its own, and those that all have.
+    fn add_headers(self, response: &mut Response, own: Option<&Shared>) {
+        for Shared { name, .. } in own.into_iter().chain(self.headers()) {
             let reference = Ref::new(format!("#/components/headers/{name}"));
             response.headers.insert((*name).to_owned(), RefOr::Ref(reference));
         }
     }
 
-    /// What every answer carries.
     const fn headers(self) -> &'static [Shared] {
         match self {
             Self::Published => &[REQUEST_ID, SYNC_TOKEN],
@@ -156,65 +172,13 @@ impl Surface {
         }
     }
 
-    /// What every request may carry.
-    const fn parameters(self) -> &'static [Shared] {
-        match self {
-            Self::Published => {
-                &[IF_NONE_MATCH, GIVEN_SYNC_TOKEN, CONSISTENCY_TOKEN, GIVEN_REQUEST_ID]
-            }
-            Self::Internal => &[GIVEN_REQUEST_ID],
-        }
-    }
-
-    /// Adds what operations refer to.
+    /// Adds the headers of answers.
     pub(super) fn add_shared(self, components: &mut Components) {
-        let text = || ObjectBuilder::new().schema_type(Type::String).build();
-        let own = [ETAG, WWW_AUTHENTICATE, RETRY_AFTER];
-        for (name, description) in own.iter().chain(self.headers()) {
-            let seconds = (*name == RETRY_AFTER.0).then(|| Object::with_type(Type::Integer));
-            let header = HeaderBuilder::new()
-                .schema(Some(seconds.unwrap_or_else(text)))
-                .description(Some(*description))
-                .build();
-            components.headers.insert((*name).to_owned(), header.into());
-        }
-        for (name, description) in self.parameters() {
-            let parameter = ParameterBuilder::new()
-                .name(*name)
-                .parameter_in(ParameterIn::Header)
-                .required(Required::False)
-                .description(Some(*description))
-                .schema(Some(text()))
-                .build();
-            components.parameters.insert((*name).to_owned(), parameter.into());
+        for shared in [ETAG, WWW_AUTHENTICATE, RETRY_AFTER].iter().chain(self.headers()) {
+            components.headers.insert(shared.name.to_owned(), shared.header().into());
         }
     }
 }
 
 /// What is in an envelope, where it has a schema. An OpenAPI document has none here, and is bare.
 const JSON: &str = "application/json";
-
-/// A header and what is said of it.
-type Shared = (&'static str, &'static str);
-
-const REQUEST_ID: Shared = ("X-Request-Id", "The name of the request: the client's, or a new one.");
-const SYNC_TOKEN: Shared = (
-    "X-Lx-Sync-Token",
-    "Stands for the block that the answer is true at. Not there where the database does not answer.",
-);
-const ETAG: Shared = ("ETag", "Says which `data` this is, for `If-None-Match`.");
-const WWW_AUTHENTICATE: Shared = ("WWW-Authenticate", "The scheme that would do: `Bearer`.");
-const RETRY_AFTER: Shared =
-    ("Retry-After", "After how many seconds to come again. Not with `DATABASE_ERROR`.");
-
-const IF_NONE_MATCH: Shared =
-    ("If-None-Match", "The `ETag`s of answers that the client has, commas between them.");
-const GIVEN_SYNC_TOKEN: Shared = (
-    "X-Lx-Sync-Token",
-    "That of an earlier answer: no older state is answered. Anything else is refused.",
-);
-const CONSISTENCY_TOKEN: Shared = ("X-Lx-Consistency-Token", "The platform's. It is ignored.");
-const GIVEN_REQUEST_ID: Shared = (
-    "X-Request-Id",
-    "A name for the request: 1 to 64 printable characters of ASCII. Anything else is ignored.",
-);

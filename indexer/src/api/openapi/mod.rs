@@ -4,6 +4,7 @@
 mod answers;
 mod common;
 pub(super) mod formats;
+mod headers;
 mod routes;
 
 pub(super) use common::Needs;

@@ -10,7 +10,7 @@ use axum::{
     body::Body,
     http::{Request, header::AUTHORIZATION},
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 const TOKEN: &str = "x-lx-sync-token";
@@ -128,6 +128,27 @@ async fn a_token_that_is_none_or_of_another_chain_is_refused() {
     let elsewhere = router(server.store.clone(), Options { config, ..options() });
     let foreign = token_of(&get_without_key(&elsewhere, "/health").await);
     get_with(&server, "/wallet", &foreign).await.invalid("syncToken:otherChain");
+}
+
+/// Two seconds of a connection are not for anyone, nor is what is wrong with a token.
+#[tokio::test]
+async fn who_may_not_ask_waits_for_nothing() {
+    let server = Server::start().await;
+    let ahead = token_at(105).await;
+    let began = Instant::now();
+    for token in ["x", ahead.as_str()] {
+        let ask_with = async |method: &str, path: &str| {
+            let request = Request::builder().method(method).uri(path).header(TOKEN, token);
+            ask(&server.router, request.body(Body::empty()).unwrap()).await
+        };
+        ask_with("GET", "/api/v1/wallet").await.not_authenticated("apiKey:missing");
+        let settlement = "/api/v1/settlements/b1e2f3a4-5b6c-7d8e-9f0a-1b2c3d4e5f6a";
+        ask_with("GET", settlement).await.not_authenticated("apiKey:missing");
+        ask_with("GET", "/api/v1/config").await.data();
+        assert_eq!(ask_with("DELETE", "/api/v1/wallet").await.status, 405);
+        assert_eq!(ask_with("GET", "/api/v1/nowhere").await.status, 404);
+    }
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
 }
 
 /// It belongs to the platform's authorisation.

@@ -154,9 +154,15 @@ pub(super) fn check(asked: &Asked, status: StatusCode, headers: &HeaderMap, body
     let response = contract.resolved(
         response.unwrap_or_else(|| panic!("{asked:?}: {status} {code} is not declared: {body:?}")),
     );
-    for name in response["headers"].as_object().into_iter().flat_map(Map::keys) {
-        let there = headers.contains_key(name.as_str());
-        assert!(there || may_be_missing(name, code, operation), "{asked:?}: no {name}");
+    for (name, header) in response["headers"].as_object().into_iter().flatten() {
+        let Some(value) = headers.get(name.as_str()) else {
+            assert!(may_be_missing(name, code, operation), "{asked:?}: no {name}");
+            continue;
+        };
+        let (value, schema) = (value.to_str().unwrap(), &contract.resolved(header)["schema"]);
+        let is_number = schema["type"] == "integer";
+        let value = if is_number { json!(value.parse::<u64>().unwrap()) } else { json!(value) };
+        valid(name, schema, &value);
     }
     match response.get("content") {
         None => assert_eq!(body, None, "{asked:?}"),

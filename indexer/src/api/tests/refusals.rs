@@ -147,7 +147,7 @@ impl Scene {
             "INVALID_STATE" => {
                 self.path = self.path.replace(&SESSION.to_string(), &GOES_ON.to_string());
             }
-            "UNAVAILABLE" if self.is_internal() => {
+            "UNAVAILABLE" if self.is_internal() || self.bearer.is_none() => {
                 self.router = router(Failing(Failure::Silence), options());
             }
             "UNAVAILABLE" => self.token = Some(self.token_of(1_000_000).await),
