@@ -7,7 +7,7 @@ NPM = node_modules/.package-lock.json
 # Wherever a user's cargo puts its builds, the programs below are started from here.
 export CARGO_TARGET_DIR = $(CURDIR)/target
 
-.PHONY: help devnet test check gas audit mutation soak bench bench-backfill bench-head bench-reads smoke fmt artifacts openapi
+.PHONY: help devnet test check gas audit mutation soak bench bench-backfill bench-head bench-reads smoke fuzz-api fmt artifacts openapi
 
 help:
 	@echo 'make devnet      run the whole system on a local chain (ARGS="--json …": see make devnet ARGS=--help)'
@@ -22,6 +22,7 @@ help:
 	@echo '  bench-head       how late a new block is in the database (BLOCKS=1000: so many blocks)'
 	@echo '  bench-reads      how long reads take in a large database (SIZES="10000 10000000": beside a small one)'
 	@echo 'make smoke       start a devnet as a user would, and compare what it serves with the chain'
+	@echo 'make fuzz-api    ask the API what its description allows, and what it does not (MINUTES=10, INTERNAL=1: /internal/v1)'
 	@echo 'make fmt         format everything'
 	@echo 'make artifacts   compile the contracts into bindings/artifacts'
 	@echo 'make openapi     write what the API says of itself into indexer/openapi.json'
@@ -74,6 +75,11 @@ bench-reads: $(NPM)
 
 smoke:
 	tests/smoke
+
+# Not part of the tests: it takes as long as it is given.
+fuzz-api: $(NPM)
+	cargo build --workspace
+	MINUTES=$(or $(MINUTES),10) INTERNAL=$(INTERNAL) tests/schemathesis
 
 fmt: $(NPM)
 	cargo fmt
