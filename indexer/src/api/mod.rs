@@ -16,6 +16,7 @@ mod operations;
 mod rate_limit;
 mod server;
 mod settlements;
+mod status;
 mod stream;
 mod time;
 mod wallet;
@@ -30,6 +31,7 @@ pub use last_uses::LastUses;
 pub use openapi::Surface;
 pub use operations::operations;
 pub use server::serve;
+pub use status::About;
 
 use crate::store::{
     Scope::{SessionsRead, WalletRead},
@@ -122,9 +124,12 @@ pub fn router<S: Store>(store: S, options: Options) -> Router {
         routes =
             routes.nest(Surface::Internal.prefix(), admin::routes().into_router().with_state(api));
     }
+    with_manners(routes.fallback(unknown_route).method_not_allowed_fallback(other_method))
+}
+
+/// What every route has in common.
+fn with_manners(routes: Router) -> Router {
     routes
-        .fallback(unknown_route)
-        .method_not_allowed_fallback(other_method)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(manners::in_time))
         .layer(middleware::from_fn(manners::name))

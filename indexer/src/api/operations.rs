@@ -1,7 +1,7 @@
-//! What the people who run the daemon ask it, and nobody else should: not under `/api/v1`, so that a
-//! proxy can leave it out.
+//! What the people who run the daemon ask it: not under `/api/v1`, so that a proxy can leave it out.
 
-use crate::{health::Health, metrics::Metrics};
+use super::{About, status, other_method, with_manners};
+use crate::{health::Health, metrics::Metrics, store::Store};
 use axum::{
     Json, Router,
     extract::State,
@@ -11,6 +11,7 @@ use axum::{
 };
 use serde::Serialize;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// What Prometheus expects of an exposition in `OpenMetrics`' text format.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -27,12 +28,16 @@ struct ReadyDto {
     complaints: Vec<String>,
 }
 
-/// `/ready` (200, or 503 with what is wrong) and `/metrics`.
-pub fn operations(health: Arc<Health>, metrics: Arc<Metrics>) -> Router {
-    Router::new()
+/// `/ready` (200, or 503 with what is wrong), `/metrics`, and the status page at `/`. Its streams end
+/// when `stop` changes or is closed; never, where that is `None`.
+pub fn operations<S: Store>(store: S, about: About, stop: Option<watch::Receiver<()>>) -> Router {
+    let (health, metrics) = (Arc::clone(&about.health), Arc::clone(&about.metrics));
+    let routes = Router::new()
         .route("/ready", get(ready))
         .route("/metrics", get(text))
         .with_state(Operations { health, metrics })
+        .merge(status::routes(store, about, stop));
+    with_manners(routes.method_not_allowed_fallback(other_method))
 }
 
 async fn ready(State(Operations { health, .. }): State<Operations>) -> Response {

@@ -76,7 +76,7 @@ pub(super) async fn go_on<S: Store>(
         match auditor.look(SOME).await {
             Ok(Outcome::Clean(compared)) => {
                 metrics.audit("clean", 0);
-                health.compared(Vec::new());
+                health.compared(Some(compared.block.number), 0, Vec::new());
                 debug!(block = compared.block.number, accounts = compared.accounts, "compared");
             }
             Ok(Outcome::Differs(Compared { block, .. }, differences)) => {
@@ -86,7 +86,7 @@ pub(super) async fn go_on<S: Store>(
                 }
                 let shown = differences.iter().take(10);
                 let shown = shown.map(|difference| format!("block {}: {difference}", block.number));
-                health.compared(shown.collect());
+                health.compared(Some(block.number), differences.len(), shown.collect());
             }
             // None of these says that anything is wrong: what was found before stands.
             Ok(Outcome::StateUnavailable { block, reason }) => {
@@ -100,7 +100,7 @@ pub(super) async fn go_on<S: Store>(
             Err(error @ AuditError::Store(StoreError::Balance(_))) => {
                 metrics.audit("differs", 1);
                 error!(%error, "the ledger does not add up");
-                health.compared(vec![error.to_string()]);
+                health.compared(None, 1, vec![error.to_string()]);
             }
             Err(error) => {
                 metrics.audit_undecided("failed");

@@ -1,6 +1,6 @@
 use super::{audit, catching_up::Screen, signals::StopSignals};
 use crate::{
-    api::{self, LastUses, Options},
+    api::{self, About, LastUses, Options},
     audit::Auditor,
     chain::{Identity, identify},
     config::Config,
@@ -61,6 +61,13 @@ impl Daemon {
         let build_sha = env::var("GIT_SHA").unwrap_or_else(|_| "dev".to_owned());
         let (serving, stopped) = watch::channel(());
         let (admin, uses) = (config.admin_token.clone(), Arc::<LastUses>::default());
+        let about = About {
+            health: Arc::clone(&health),
+            metrics: Arc::clone(&metrics),
+            config: public.clone(),
+            build_sha: build_sha.clone(),
+            audits: config.audit_every.is_some(),
+        };
         let options = Options {
             config: public,
             build_sha,
@@ -70,8 +77,11 @@ impl Daemon {
             cors_origins: config.cors_origins.clone(),
             stop: Some(stopped.clone()),
         };
-        let router = api::router(store.clone(), options)
-            .merge(api::operations(Arc::clone(&health), Arc::clone(&metrics)));
+        let router = api::router(store.clone(), options).merge(api::operations(
+            store.clone(),
+            about,
+            Some(stopped.clone()),
+        ));
         writeln!(std::io::stdout(), "http://{}/api/v1", listener.local_addr()?)?;
         let auditor = Auditor::new(providers.clone(), store.clone(), pins.deployment);
         let syncer = Syncer::new(providers, store.clone(), pins.deployment)

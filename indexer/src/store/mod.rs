@@ -237,6 +237,15 @@ pub struct WalletPage {
     pub at: Block,
 }
 
+/// The newest events of all accounts, and where the ledger stood when they were.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Newest {
+    /// The events, each with its block, newest first.
+    pub events: Vec<(Event, Block)>,
+    /// How far the ledger had come.
+    pub cursor: Cursor,
+}
+
 /// What is known of a session's payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionRecord {
@@ -436,4 +445,7 @@ pub trait Store: Clone + Send + Sync + 'static {
         session: SessionId,
         tx_hash: B256,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The newest `limit` events of every kind and account.
+    fn newest_events(&self, limit: u32) -> impl Future<Output = Result<Newest, StoreError>> + Send;
 }

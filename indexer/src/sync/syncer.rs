@@ -120,6 +120,11 @@ impl<S: Store> Syncer<S> {
             if matches!(step, Ok(Progress::Advanced | Progress::AtHead | Progress::RolledBack)) {
                 self.health.moved();
             }
+            match &step {
+                Ok(_) => self.health.node_answered(),
+                Err(SyncError::Chain(_)) => self.health.node_failed(),
+                Err(_) => {}
+            }
             match step {
                 Ok(Progress::Advanced) => failures = 0,
                 // Behind a balancer whose nodes differ at the head, the next step may undo a

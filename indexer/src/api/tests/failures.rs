@@ -6,7 +6,7 @@ use crate::{
     ledger::{Block, Event, Position, Side},
     store::{
         AccountState, ApiKey, Batch, Cursor, Heights, Level, NewApiKey, NewSession, NewWorkspace,
-        PageRequest, SessionRecord, Store, StoreError, Wallet, WalletPage, Workspace,
+        Newest, PageRequest, SessionRecord, Store, StoreError, Wallet, WalletPage, Workspace,
     },
     testing::CONSUMER,
 };
@@ -194,6 +194,10 @@ impl Store for Failing {
 
     async fn report_transaction(&self, _: SessionId, _: B256) -> Result<(), StoreError> {
         self.fail().await
+    }
+
+    async fn newest_events(&self, _: u32) -> Result<Newest, StoreError> {
+        self.fail()
     }
 }
 

@@ -12,6 +12,8 @@ mod public;
 mod published;
 mod refusals;
 mod settlements;
+mod status;
+mod status_page;
 mod stream;
 mod wallet;
 
@@ -112,7 +114,7 @@ fn options() -> Options {
     Options { config, build_sha, admin, uses, requests_per_second, cors_origins, stop: None }
 }
 
-fn public_config() -> PublicConfig {
+pub(super) fn public_config() -> PublicConfig {
     PublicConfig {
         chain_id: pins().chain_id,
         chain_name: "Base Sepolia".to_owned(),

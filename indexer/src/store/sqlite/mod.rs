@@ -17,7 +17,7 @@ mod tests;
 
 use super::{
     AccountState, ApiKey, Batch, Cursor, Heights, Level, NewApiKey, NewSession, NewWorkspace,
-    PageRequest, SessionRecord, Store, StoreError, Wallet, WalletPage, Workspace,
+    Newest, PageRequest, SessionRecord, Store, StoreError, Wallet, WalletPage, Workspace,
 };
 use crate::ledger::{Block, Event, Position, Side};
 use alloy::primitives::{Address, B256};
@@ -237,6 +237,12 @@ impl Store for SqliteStore {
         let mut tx = self.write().await?;
         registry::report_transaction(&mut tx, session, tx_hash).await?;
         Ok(tx.commit().await?)
+    }
+
+    async fn newest_events(&self, limit: u32) -> Result<Newest, StoreError> {
+        let mut tx = self.readers.begin().await?;
+        let events = reads::newest_events(&mut tx, limit).await?;
+        Ok(Newest { events, cursor: reads::cursor(&mut tx).await? })
     }
 }
 

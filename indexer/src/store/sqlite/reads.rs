@@ -329,3 +329,19 @@ fn settlement_of(
         chargeable_seconds: number(row, "chargeable_seconds")?,
     })
 }
+
+/// The last rows in the order of `events` itself: as many looks as rows, however many there are.
+pub(super) const NEWEST: &str = "SELECT events.*, blocks.number, blocks.hash, blocks.timestamp
+     FROM events
+     CROSS JOIN blocks ON blocks.number = events.block_number
+     ORDER BY events.block_number DESC, events.log_index DESC
+     LIMIT ?";
+
+/// The newest `limit` events, newest first.
+pub(super) async fn newest_events(
+    connection: &mut SqliteConnection,
+    limit: u32,
+) -> Result<Vec<(Event, Block)>, StoreError> {
+    let rows = sqlx::query(NEWEST).bind(i64::from(limit)).fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((event_of(row)?, block_of(row)?))).collect()
+}

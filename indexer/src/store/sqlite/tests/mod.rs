@@ -6,6 +6,7 @@ mod finality;
 mod full_disk;
 mod histories;
 mod limits;
+mod newest;
 mod opening;
 mod paging;
 mod rebuild;
