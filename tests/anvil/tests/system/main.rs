@@ -16,6 +16,7 @@ mod proxy;
 mod reorg;
 mod roles;
 mod startup;
+mod status_page;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod toolchain;

@@ -53,7 +53,8 @@ async fn until_at_head(daemon: &Daemon, world: &World) -> Result<String> {
     }
 }
 
-async fn add_to_pools(db: &Path, amount: i64) -> Result<()> {
+/// Makes every pool of the tables another than the contract's.
+pub(crate) async fn add_to_pools(db: &Path, amount: i64) -> Result<()> {
     let mut connection = SqliteConnectOptions::new().filename(db).connect().await?;
     sqlx::query("UPDATE pools SET balance = balance + ?")
         .bind(amount)
