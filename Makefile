@@ -7,7 +7,7 @@ NPM = node_modules/.package-lock.json
 # Wherever a user's cargo puts its builds, the programs below are started from here.
 export CARGO_TARGET_DIR = $(CURDIR)/target
 
-.PHONY: help devnet test check gas audit mutation soak bench bench-backfill bench-head bench-reads smoke fuzz-api fmt artifacts openapi
+.PHONY: help devnet test check gas audit mutation soak bench bench-backfill bench-head bench-reads smoke fuzz-api fmt artifacts openapi screenshot
 
 help:
 	@echo 'make devnet      run the whole system on a local chain (ARGS="--json …": see make devnet ARGS=--help)'
@@ -23,6 +23,7 @@ help:
 	@echo '  bench-reads      how long reads take in a large database (SIZES="10000 10000000": beside a small one)'
 	@echo 'make smoke       start a devnet as a user would, and compare what it serves with the chain'
 	@echo 'make fuzz-api    ask the API what its description allows, and what it does not (MINUTES=10, INTERNAL=1: /internal/v1)'
+	@echo 'make screenshot  take docs/status-page.png again, with the Chromium on PATH or the one that CHROMIUM names'
 	@echo 'make fmt         format everything'
 	@echo 'make artifacts   compile the contracts into bindings/artifacts'
 	@echo 'make openapi     write what the API says of itself into indexer/openapi.json'
@@ -81,6 +82,10 @@ fuzz-api: $(NPM)
 	cargo build --workspace
 	MINUTES=$(or $(MINUTES),10) INTERNAL=$(INTERNAL) tests/schemathesis
 
+screenshot: $(NPM)
+	cargo build --workspace
+	@node tests/page/screenshot.js
+
 fmt: $(NPM)
 	cargo fmt
 	$(FORGE) fmt contracts tests
@@ -96,6 +101,6 @@ openapi:
 
 # Standard output belongs to `make devnet ARGS=--json`.
 $(NPM): package.json package-lock.json
-	@echo 'installing the Solidity toolchain from npm' >&2
+	@echo 'installing from npm: the Solidity toolchain, and what drives the browser of a test' >&2
 	@npm ci >&2
 	@touch $@

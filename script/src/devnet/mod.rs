@@ -222,6 +222,7 @@ impl Devnet {
             rpc_url: anvil.url().as_str().trim_end_matches('/').to_owned(),
             chain_id,
             api_url: indexer.api_url().to_owned(),
+            status_url: format!("http://{}/", host_and_port(indexer.api_url())?),
             settlement_address: *contracts.settlement.address(),
             usdc_address: *contracts.usdc.address(),
             deploy_block: contracts.deploy_block,

@@ -15,6 +15,7 @@ pub(super) struct Ready {
     pub(super) rpc_url: String,
     pub(super) chain_id: u64,
     pub(super) api_url: String,
+    pub(super) status_url: String,
     #[serde(serialize_with = "eip55")]
     pub(super) settlement_address: Address,
     #[serde(serialize_with = "eip55")]
@@ -54,6 +55,7 @@ impl fmt::Display for Ready {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { rpc_url, chain_id, api_url, settlement_address, usdc_address, .. } = self;
         writeln!(f, "API         {api_url}")?;
+        writeln!(f, "Status      {}   to look at in a browser", self.status_url)?;
         writeln!(
             f,
             "Node        {rpc_url}   chain {chain_id}, a block every {} s",

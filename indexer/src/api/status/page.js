@@ -99,7 +99,7 @@ function headline() {
     return ['wait', `Behind by ${counted(sync.lagBlocks, 'block')}`, `Block ${grouped(sync.indexed.blockNumber)} of ${grouped(sync.headBlock)} is in.`]
   }
   if (!sync.ready) return ['bad', 'Standing still', 'The ledger does not move.']
-  return ['good', 'Up to date', 'Everything that the node has is in.']
+  return ['good', 'Up to date', sync.lagBlocks === 0 ? 'Everything that the node has is in.' : 'The last block is on its way.']
 }
 
 function showState() {

@@ -131,6 +131,7 @@ async fn with_json_one_line_says_all_and_every_endpoint_answers() -> Result<()> 
         "rpcUrl",
         "chainId",
         "apiUrl",
+        "statusUrl",
         "settlementAddress",
         "usdcAddress",
         "deployBlock",
@@ -289,14 +290,20 @@ async fn an_indexer_that_is_killed_is_started_again_where_it_was() -> Result<()>
 #[tokio::test]
 async fn the_printed_curl_lines_answer_when_pasted() -> Result<()> {
     let mut devnet = Devnet::start(&["--block-time", "0.5"])?;
-    let mut curls = Vec::new();
+    let (mut curls, mut page) = (Vec::new(), None);
     while curls.len() < 3 {
         let line = devnet.line().await?;
         ensure!(!line.is_empty(), "it ended early");
+        if let Some(url) = line.strip_prefix("Status ") {
+            page = url.split_whitespace().next().map(str::to_owned);
+        }
         if line.starts_with("curl ") {
             curls.push(line);
         }
     }
+    let page = page.ok_or_else(|| eyre!("no URL of the status page"))?;
+    let page = Command::new("curl").args(["-sf", &page]).output().await?;
+    ensure!(String::from_utf8_lossy(&page.stdout).contains("<title>Luxxon Settlement"), "{page:?}");
     let mut answers = Vec::new();
     for line in curls {
         let output = Command::new("sh").arg("-c").arg(&line).output().await?;

@@ -118,6 +118,7 @@ fn every_test_that_a_promise_names_exists() -> Result<()> {
         "reorg",
         "roles",
         "startup",
+        "status_page",
         "verify",
     ] {
         for test in words(&architecture, &format!("`{module}::"), is_path) {
