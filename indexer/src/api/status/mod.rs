@@ -60,7 +60,7 @@ pub(super) fn routes<S: Store>(
         .route("/status", get(status::<S>))
         .route("/status/stream", get(stream::stream::<S>))
         .route("/status/settlements/{session_id}", get(session::session::<S>))
-        .layer(middleware::map_response(never_stored))
+        .layer(middleware::map_response(asked_each_time))
         .layer(middleware::from_fn(manners::unless_known))
         .with_state(Status { board, page, streams: Streams::default(), stop })
 }
@@ -73,8 +73,9 @@ async fn status<S: Store>(State(status): State<Status<S>>) -> Answer<StatusDto> 
     Ok(Success(status.board.now().await?.at(time::unix_now())))
 }
 
-/// What is kept is asked about each time: it is of the moment, and the page belongs to its daemon.
-async fn never_stored(mut response: Response) -> impl IntoResponse {
+/// Who keeps an answer asks each time whether it still holds: the status is of the moment, and the page
+/// belongs to its daemon.
+async fn asked_each_time(mut response: Response) -> impl IntoResponse {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }

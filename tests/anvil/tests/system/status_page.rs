@@ -55,7 +55,11 @@ async fn the_page_shows_what_happens_while_it_happens_and_asks_nobody_else() -> 
     world.mine(1).await?;
     visitor.until("#indexed", &format!("^{}$", world.head().await?)).await?;
 
-    // More than a floating-point number holds of µUSDC would be worse: not one digit may be lost.
+    // 2^53 + 1, which no floating-point number holds.
+    let (spender, allowance) = (*world.contracts.settlement.address(), (1_u64 << 53) + 1);
+    let approve = world.contracts.usdc.approve(spender, U256::from(allowance));
+    world.execute(world.cast.consumer, approve.into_transaction_request()).await?;
+    visitor.until("#rows tr", r"^Approval[^]*\b9,007,199,254\.740993\b").await?;
     deposit(&world, 987_654_321).await?;
     let row = visitor.until("#rows tr", "^Deposit").await?;
     ensure!(row.contains("987.654321"), "{row}");
