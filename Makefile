@@ -7,7 +7,7 @@ NPM = node_modules/.package-lock.json
 # Wherever a user's cargo puts its builds, the programs below are started from here.
 export CARGO_TARGET_DIR = $(CURDIR)/target
 
-.PHONY: help devnet test check gas audit mutation soak bench bench-backfill bench-head bench-reads smoke fuzz-api fmt artifacts openapi screenshot
+.PHONY: help devnet test check gas audit mutation soak bench bench-backfill bench-head bench-reads bench-api smoke fuzz-api fmt artifacts openapi screenshot
 
 help:
 	@echo 'make devnet      run the whole system on a local chain (ARGS="--json …": see make devnet ARGS=--help)'
@@ -17,10 +17,11 @@ help:
 	@echo 'make audit       every check of the contract and one table of results (ONLY="slither coverage": some of them)'
 	@echo 'make mutation    change the contract in one place at a time: does a test fail? (ARGS="--only withdraw")'
 	@echo 'make soak        two hundred kills, mixtures of faults, ten thousand reads in order, an hour of traffic (MINUTES=60): for who changes how the chain is followed'
-	@echo 'make bench       the three benchmarks of the indexer; the last line of each is a JSON object'
+	@echo 'make bench       the four benchmarks of the indexer; the last line of each is a JSON object'
 	@echo '  bench-backfill   how fast it reads a chain, beside the floor (EVENTS="100000 1000000": chains of so many events)'
 	@echo '  bench-head       how late a new block is in the database (BLOCKS=1000: so many blocks)'
 	@echo '  bench-reads      how long reads take in a large database (SIZES="10000 10000000": beside a small one)'
+	@echo '  bench-api        how many reads the API answers beside a bare handler (EVENTS=1000000: on a chain of so many events)'
 	@echo 'make smoke       start a devnet as a user would, and compare what it serves with the chain'
 	@echo 'make fuzz-api    ask the API what its description allows, and what it does not (MINUTES=10, INTERNAL=1: /internal/v1)'
 	@echo 'make screenshot  take docs/status-page.png again, with the Chromium on PATH or the one that CHROMIUM names'
@@ -63,7 +64,7 @@ soak: $(NPM)
 # A release build of everything that is measured. The last line of each is one JSON object; progress is on standard error.
 BENCH = cargo build --quiet --release --workspace --bins && cargo bench --quiet --package luxxon-tests --bench
 
-bench: bench-backfill bench-head bench-reads
+bench: bench-backfill bench-head bench-reads bench-api
 
 bench-backfill: $(NPM)
 	@$(BENCH) backfill -- $(EVENTS)
@@ -73,6 +74,9 @@ bench-head: $(NPM)
 
 bench-reads: $(NPM)
 	@$(BENCH) reads -- $(SIZES)
+
+bench-api: $(NPM)
+	@$(BENCH) api -- $(EVENTS)
 
 smoke:
 	tests/smoke

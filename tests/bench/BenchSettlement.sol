@@ -31,9 +31,17 @@ contract BenchSettlement {
 
     BenchUsdc public immutable USDC = new BenchUsdc();
 
+    /// @dev What each session of `settle` costs: its operator's part, the platform's, its rate and its seconds.
+    uint256 private constant TO_AMOUNT = 51_000;
+    uint256 private constant FEE_AMOUNT = 9_000;
+    uint256 private constant RATE = 1_000;
+    uint256 private constant TIME = 60;
+
     /// @dev How many events were written. In one word with what is owed.
     uint128 public written;
     uint128 private _owed;
+    /// @dev How many sessions `settle` has settled.
+    uint256 public sessions;
 
     function totalOwed() external view returns (uint256) {
         return _owed;
@@ -53,6 +61,28 @@ contract BenchSettlement {
         }
         written = uint128(first + count);
         _owed = uint128(owed);
+    }
+
+    /// @dev Settles the next `count` sessions, whose UUIDs are known: the last twelve digits of session `i`'s are `i`,
+    /// and account `i` pays. The pools must be open.
+    function settle(uint256 count) external {
+        uint256 first = sessions;
+        for (uint256 i = first; i < first + count; i++) {
+            emit ILuxxonSettlement.Settled(
+                _session(i), _consumer(i % ACCOUNTS), _operator(i % OPERATORS), TO_AMOUNT, FEE_AMOUNT, RATE, TIME
+            );
+        }
+        sessions = first + count;
+        _owed -= uint128(count * (TO_AMOUNT + FEE_AMOUNT));
+    }
+
+    /// @dev keccak256 of the text of the UUID.
+    function _session(uint256 number) private pure returns (bytes32) {
+        bytes memory uuid = "00000000-0000-8000-8000-000000000000";
+        for (uint256 digit = 0; digit < 12; digit++) {
+            uuid[35 - digit] = bytes16("0123456789abcdef")[(number >> (4 * digit)) & 0xf];
+        }
+        return keccak256(uuid);
     }
 
     /// @dev Writes event `i`, drawn from the random bits of `dice`; returns what is owed after it.

@@ -12,12 +12,57 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, header::AUTHORIZATION, request::Parts},
 };
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
 use uuid::Uuid;
+
+/// How long a key is taken for what it was when it was looked up.
+const REMEMBERED: Duration = Duration::from_secs(1);
+
+/// Keys that were looked up a moment ago. Those that are not known are not among them, so there are
+/// never more than were entered.
+#[derive(Debug, Default)]
+pub(super) struct RecentKeys(RwLock<HashMap<[u8; 32], Recent>>);
+
+#[derive(Debug)]
+struct Recent {
+    key: Arc<ApiKey>,
+    asked: Instant,
+}
+
+impl RecentKeys {
+    /// The holder of the key with that SHA-256, as it was a second ago or later.
+    async fn find(
+        &self,
+        store: &impl Store,
+        key_hash: [u8; 32],
+    ) -> Result<Option<Arc<ApiKey>>, ApiError> {
+        let recent = {
+            let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+            let found = keys.get(&key_hash);
+            found.filter(|it| it.asked.elapsed() < REMEMBERED).map(|it| Arc::clone(&it.key))
+        };
+        if recent.is_some() {
+            return Ok(recent);
+        }
+        let asked = Instant::now();
+        let key = store.api_key(key_hash).await?.map(Arc::new);
+        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        match &key {
+            Some(key) => drop(keys.insert(key_hash, Recent { key: Arc::clone(key), asked })),
+            None => drop(keys.remove(&key_hash)),
+        }
+        Ok(key)
+    }
+}
 
 /// Who is asking: the holder of a known key.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
-    key: ApiKey,
+    key: Arc<ApiKey>,
     key_hash: [u8; 32],
 }
 
@@ -67,7 +112,7 @@ impl<S: Store> FromRequestParts<Api<S>> for Caller {
             return Err(refused("apiKey:otherEnvironment"));
         }
         let key_hash = presented.hash();
-        let key = api.store.api_key(key_hash).await?;
+        let key = api.recent_keys.find(&api.store, key_hash).await?;
         let key = key.ok_or_else(|| refused("apiKey:unknown"))?;
         let now = time::unix_now();
         if !key.works_at(now) {

@@ -91,7 +91,7 @@ pub(super) struct HealthDto {
     responses((status = 200, description = "It does", body = HealthDto))
 )]
 pub(super) async fn health<S: Store>(State(api): State<Api<S>>) -> Success<HealthDto> {
-    let build_sha = api.build_sha.to_string();
+    let build_sha = api.build_sha.clone();
     Success(HealthDto { ok: true, surface: "luxxon", version: "v1", build_sha })
 }
 
@@ -103,7 +103,7 @@ pub(super) async fn health<S: Store>(State(api): State<Api<S>>) -> Success<Healt
     responses((status = 200, description = "These", body = ConfigDto))
 )]
 pub(super) async fn config<S: Store>(State(api): State<Api<S>>) -> Answer<ConfigDto> {
-    let config = PublicConfig::clone(&api.config);
+    let config = api.config.clone();
     Ok(Success(ConfigDto {
         environment: config.environment().as_str(),
         chain_id: config.chain_id,

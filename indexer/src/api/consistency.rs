@@ -5,6 +5,7 @@ use super::{
     Api,
     error::{ApiError, Code},
     input::invalid,
+    manners::Known,
 };
 use crate::{ledger::Block, store::Store};
 use alloy::{hex, primitives::B256};
@@ -62,22 +63,28 @@ impl SyncToken {
 #[derive(Clone, Debug, Default)]
 struct Awaited(Arc<OnceLock<u64>>);
 
-/// Gives every answer a token, and looks at those that waited once more.
+/// Gives every answer a token, and looks at those that waited once more. Of what the client has, by
+/// its word, no more is sent than that it has it.
 pub(super) async fn keep<S: Store>(
     State(api): State<Api<S>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let awaited = Awaited::default();
-    request.extensions_mut().insert(awaited.clone());
+    let known = Known::of(request.headers());
+    let awaited = request.headers().contains_key(SYNC_TOKEN).then(Awaited::default);
+    if let Some(awaited) = &awaited {
+        request.extensions_mut().insert(awaited.clone());
+    }
     let (response, at) = with_token(&api, next.run(request).await).await;
-    match (awaited.0.get(), at) {
+    let awaited = awaited.and_then(|Awaited(number)| number.get().copied());
+    let response = match (awaited, at) {
         // A reorg came in between.
-        (Some(number), Some(at)) if at < *number => {
+        (Some(number), Some(at)) if at < number => {
             with_token(&api, behind(at).into_response()).await.0
         }
         _ => response,
-    }
+    };
+    known.unless(response)
 }
 
 /// Waits for the block of the token that a request carries. It is called once it is known who asks:

@@ -13,7 +13,7 @@ use axum::{
 };
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
-use uuid::Uuid;
+use uuid::Builder;
 
 /// Names a request, so that it can be found in the log.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -25,14 +25,15 @@ const LONGEST_ID: usize = 64;
 const LONGEST_REQUEST: Duration = Duration::from_secs(10);
 
 /// Gives each request a name, the client's where that is one, and the same to its answer; logs both.
-pub(super) async fn name(request: Request, next: Next) -> Response {
-    let id = given_id(request.headers()).unwrap_or_else(|| {
-        let id = Uuid::new_v4().to_string();
-        HeaderValue::try_from(id).expect("hexadecimal digits and hyphens")
-    });
+/// Ends what takes too long.
+pub(super) async fn keep(request: Request, next: Next) -> Response {
+    let id = given_id(request.headers()).unwrap_or_else(new_id);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let began = Instant::now();
-    let mut response = next.run(request).await;
+    // A body that does not come is told of before.
+    let answered = timeout(LONGEST_REQUEST, next.run(request)).await;
+    let mut response = answered
+        .unwrap_or_else(|_| ApiError::new(Code::Unavailable).retry_after(1).into_response());
     let status = response.status().as_u16();
     let (name, micros) = (id.to_str().unwrap_or_default(), began.elapsed().as_micros());
     if response.status().is_server_error() {
@@ -44,35 +45,48 @@ pub(super) async fn name(request: Request, next: Next) -> Response {
     response
 }
 
+/// A name is to be found in a log, not to be kept from anyone: it takes no system call.
+fn new_id() -> HeaderValue {
+    let id = Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid().to_string();
+    HeaderValue::try_from(id).expect("hexadecimal digits and hyphens")
+}
+
 fn given_id(headers: &HeaderMap) -> Option<HeaderValue> {
     let id = headers.get(REQUEST_ID)?;
     let fits = (1..=LONGEST_ID).contains(&id.len());
     (fits && id.as_bytes().iter().all(u8::is_ascii_graphic)).then(|| id.clone())
 }
 
-/// Ends what takes too long here. A body that does not come is told of before.
-pub(super) async fn in_time(request: Request, next: Next) -> Response {
-    match timeout(LONGEST_REQUEST, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => ApiError::new(Code::Unavailable).retry_after(1).into_response(),
+/// What the client has, by its word: the values of `If-None-Match`.
+pub(super) struct Known(Vec<HeaderValue>);
+
+impl Known {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        Self(headers.get_all(IF_NONE_MATCH).iter().cloned().collect())
+    }
+
+    /// The answer; 304 and no body where the client has it.
+    pub(super) fn unless(&self, mut response: Response) -> Response {
+        if !self.has(response.headers()) {
+            return response;
+        }
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response.headers_mut().remove(CONTENT_TYPE);
+        response.headers_mut().remove(CONTENT_LENGTH);
+        *response.body_mut() = Body::empty();
+        response
+    }
+
+    fn has(&self, answered: &HeaderMap) -> bool {
+        let text = |value: &HeaderValue| value.to_str().map(str::to_owned).unwrap_or_default();
+        let Some(tag) = answered.get(ETAG) else { return false };
+        let tag = text(tag);
+        self.0.iter().any(|list| text(list).split(',').any(|one| one.trim() == tag))
     }
 }
 
 /// Answers with 304 and no body where the client has what it would be answered.
 pub(super) async fn unless_known(request: Request, next: Next) -> Response {
-    let known = request.headers().get_all(IF_NONE_MATCH);
-    let known: Vec<String> =
-        known.iter().filter_map(|value| value.to_str().ok().map(str::to_owned)).collect();
-    let mut response = next.run(request).await;
-    let is_known =
-        response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).is_some_and(|tag| {
-            known.iter().flat_map(|list| list.split(',')).any(|one| one.trim() == tag)
-        });
-    if is_known {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        response.headers_mut().remove(CONTENT_TYPE);
-        response.headers_mut().remove(CONTENT_LENGTH);
-        *response.body_mut() = Body::empty();
-    }
-    response
+    let known = Known::of(request.headers());
+    known.unless(next.run(request).await)
 }

@@ -49,7 +49,7 @@ use axum::{
 use docs::Document;
 use openapi::{Needs, Routes};
 use rate_limit::RateLimit;
-use std::{any::Any, num::NonZeroU32, sync::Arc};
+use std::{any::Any, num::NonZeroU32, ops::Deref, sync::Arc};
 use tokio::sync::watch;
 use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
 
@@ -72,15 +72,33 @@ pub struct Options {
     pub stop: Option<watch::Receiver<()>>,
 }
 
-/// What the handlers share.
-#[derive(Clone, Debug)]
-pub(crate) struct Api<S> {
+/// What the handlers share. Each request takes it a few times: a clone costs next to nothing.
+#[derive(Debug)]
+pub(crate) struct Api<S>(Arc<Shared<S>>);
+
+impl<S> Clone for Api<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S> Deref for Api<S> {
+    type Target = Shared<S>;
+
+    fn deref(&self) -> &Shared<S> {
+        &self.0
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared<S> {
     store: S,
-    config: Arc<PublicConfig>,
-    build_sha: Arc<str>,
+    config: PublicConfig,
+    build_sha: String,
     admin: Option<AdminToken>,
     uses: Arc<LastUses>,
-    rate_limit: Option<Arc<RateLimit>>,
+    rate_limit: Option<RateLimit>,
+    recent_keys: auth::RecentKeys,
     stop: Option<watch::Receiver<()>>,
     streams: stream::Streams,
     document: Document,
@@ -97,24 +115,24 @@ pub fn router<S: Store>(store: S, options: Options) -> Router {
     let Options { config, build_sha, admin, uses, requests_per_second, cors_origins, stop } =
         options;
     let administered = admin.is_some();
-    let api = Api {
+    let api = Api(Arc::new(Shared {
         store,
-        config: Arc::new(config),
-        build_sha: build_sha.into(),
+        config,
+        build_sha,
         admin,
         uses,
-        rate_limit: requests_per_second.map(RateLimit::per_second).map(Arc::new),
+        rate_limit: requests_per_second.map(RateLimit::per_second),
+        recent_keys: auth::RecentKeys::default(),
         stop,
         streams: stream::Streams::default(),
         document: Document::of(Surface::Published),
         internal_document: Document::of(Surface::Internal),
-    };
+    }));
     let v1 = published()
         .into_router()
         .fallback(unknown_route)
         .method_not_allowed_fallback(other_method)
         .layer(middleware::from_fn_with_state(api.clone(), consistency::keep::<S>))
-        .layer(middleware::from_fn(manners::unless_known))
         .with_state(api.clone());
     // Without origins, OPTIONS is a method like any other that nothing here knows.
     let v1 = if cors_origins.is_empty() { v1 } else { v1.layer(cors(cors_origins)) };
@@ -129,10 +147,7 @@ pub fn router<S: Store>(store: S, options: Options) -> Router {
 
 /// What every route has in common.
 fn with_manners(routes: Router) -> Router {
-    routes
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn(manners::in_time))
-        .layer(middleware::from_fn(manners::name))
+    routes.layer(CatchPanicLayer::custom(panicked)).layer(middleware::from_fn(manners::keep))
 }
 
 /// The routes under `/api/v1`.

@@ -1,6 +1,6 @@
 //! What the people who run the daemon ask it: not under `/api/v1`, so that a proxy can leave it out.
 
-use super::{About, status, other_method, with_manners};
+use super::{About, other_method, status, with_manners};
 use crate::{health::Health, metrics::Metrics, store::Store};
 use axum::{
     Json, Router,

@@ -9,6 +9,12 @@ pub enum StoreError {
     /// SQLite failed.
     #[error("database: {0}")]
     Database(sqlx::Error),
+    /// SQLite failed a read.
+    #[error("database: {0}")]
+    Read(rusqlite::Error),
+    /// The database was closed before it was asked.
+    #[error("database: it is closed")]
+    Closed,
     /// The file could not be opened or made.
     #[error("cannot open {path} (--db): {reason}", path = .path.display())]
     Unopenable {
@@ -165,6 +171,12 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Read(error)
+    }
+}
+
 impl From<sqlx::migrate::MigrateError> for StoreError {
     fn from(error: sqlx::migrate::MigrateError) -> Self {
         Self::Schema(error)
@@ -187,6 +199,9 @@ impl StoreError {
                 .code()
                 .and_then(|code| code.parse::<i32>().ok())
                 .is_some_and(|code| BUSY_OR_LOCKED.contains(&(code & 0xff))),
+            Self::Read(error) => error
+                .sqlite_error()
+                .is_some_and(|error| BUSY_OR_LOCKED.contains(&(error.extended_code & 0xff))),
             Self::Database(sqlx::Error::PoolTimedOut) => true,
             Self::Event { error, .. } => error.is_retryable(),
             _ => false,

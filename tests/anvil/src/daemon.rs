@@ -1,6 +1,6 @@
 use crate::{
     Done, command,
-    process::{memory, peak_memory},
+    process::{busy, memory, peak_memory},
 };
 use eyre::{Result, WrapErr, ensure, eyre};
 use luxxon_script::devnet::IndexerOptions;
@@ -124,6 +124,12 @@ impl Daemon {
     #[cfg(target_os = "linux")]
     pub fn memory(&self) -> Result<u64> {
         memory(self.pid()?)
+    }
+
+    /// How long it has kept a core busy.
+    #[cfg(target_os = "linux")]
+    pub fn busy(&self) -> Result<Duration> {
+        busy(self.pid()?)
     }
 
     /// Kills it at once, as `kill -9` does.

@@ -1,7 +1,7 @@
 //! What the system tells of a process.
 
 use eyre::{Result, eyre};
-use std::fs;
+use std::{fs, time::Duration};
 
 /// The most memory that the process ever had, in bytes. Linux tells; it forgets when the process
 /// ends.
@@ -12,6 +12,20 @@ pub(crate) fn peak_memory(pid: u32) -> Result<u64> {
 /// The memory that the process has now, in bytes.
 pub(crate) fn memory(pid: u32) -> Result<u64> {
     status(pid, "VmRSS:")
+}
+
+/// How long the process has kept a core busy, for itself and in the system. Linux counts in hundredths
+/// of a second.
+pub(crate) fn busy(pid: u32) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let unfit = || eyre!("no times in {stat}");
+    // Its name is in brackets, and may hold anything.
+    let (_, behind) = stat.rsplit_once(") ").ok_or_else(unfit)?;
+    let mut times = behind.split(' ').skip(11).map(str::parse::<u64>);
+    let (Some(Ok(user)), Some(Ok(system))) = (times.next(), times.next()) else {
+        return Err(unfit());
+    };
+    Ok(Duration::from_millis(10 * (user + system)))
 }
 
 fn status(pid: u32, name: &str) -> Result<u64> {

@@ -1,13 +1,15 @@
-use super::{Party, Server, add_key, ask, get, get_without_key};
+use super::{ALL_SCOPES, Party, Server, add_key, ask, get, get_without_key};
 use crate::{
     key::PlainKey,
     store::{NewApiKey, Scope, Store},
 };
 use axum::{
     body::Body,
-    http::{HeaderValue, Request, header::AUTHORIZATION},
+    http::{HeaderValue, Request, StatusCode, header::AUTHORIZATION},
 };
 use serde_json::json;
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
 
 const SESSION: &str = "b1e2f3a4-5b6c-7d8e-9f0a-1b2c3d4e5f6a";
 
@@ -144,4 +146,35 @@ async fn each_key_speaks_for_its_own_workspace() {
         assert_eq!(data["workspaceId"], json!(party.id()));
         assert_eq!(data["walletAddress"], json!(party.workspace.wallet.to_string()));
     }
+}
+
+/// A key is looked up once a second at most; what it may do must follow all the same.
+#[tokio::test]
+async fn a_key_that_was_just_used_is_refused_soon_after_it_ended() {
+    let server = Server::start().await;
+    let text = add_key(&server.store, &server.consumer.workspace, "ended", &ALL_SCOPES).await;
+    get(&server.router, "/wallet", &text).await.data();
+    let entered = server.store.api_key(PlainKey::presented(&text).hash()).await.unwrap().unwrap();
+    server.store.revoke_api_key(entered.id, 1).await.unwrap();
+    let ended = Instant::now();
+    let refused = loop {
+        let answer = get(&server.router, "/wallet", &text).await;
+        if answer.status != StatusCode::OK {
+            break answer;
+        }
+        assert!(ended.elapsed() < Duration::from_secs(10), "it still works");
+        sleep(Duration::from_millis(20)).await;
+    };
+    refused.refused(401, "REVOKED_API_KEY", "API key has been revoked", None);
+}
+
+#[tokio::test]
+async fn a_key_that_was_not_known_works_as_soon_as_it_is_entered() {
+    let server = Server::start().await;
+    for _ in 0..2 {
+        let unknown = get(&server.router, "/me", "lxxn_test_abc123_late").await;
+        unknown.not_authenticated("apiKey:unknown");
+    }
+    let text = add_key(&server.store, &server.consumer.workspace, "late", &ALL_SCOPES).await;
+    get(&server.router, "/me", &text).await.data();
 }

@@ -197,7 +197,7 @@ impl Store for Failing {
     }
 
     async fn newest_events(&self, _: u32) -> Result<Newest, StoreError> {
-        self.fail()
+        self.fail().await
     }
 }
 

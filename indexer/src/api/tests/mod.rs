@@ -136,13 +136,21 @@ struct Answer {
 /// Every answer is compared with what the API says of itself.
 async fn ask(router: &Router, request: Request<Body>) -> Answer {
     let asked = Asked::of(&request);
+    let (answer, body) = exchange(router, request).await;
+    contract::check(&asked, answer.status, &answer.headers, body.as_ref());
+    answer
+}
+
+/// The answer, and its body where it has one.
+async fn exchange(router: &Router, request: Request<Body>) -> (Answer, Option<Value>) {
     let response = router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
     // Only 304 has no body.
-    let body = (!bytes.is_empty()).then(|| serde_json::from_slice(&bytes).expect("JSON"));
-    contract::check(&asked, parts.status, &parts.headers, body.as_ref());
-    Answer { status: parts.status, headers: parts.headers, body: body.unwrap_or_default() }
+    let body: Option<Value> =
+        (!bytes.is_empty()).then(|| serde_json::from_slice(&bytes).expect("JSON"));
+    let (status, headers) = (parts.status, parts.headers);
+    (Answer { status, headers, body: body.clone().unwrap_or_default() }, body)
 }
 
 /// The beginning of an answer that has no end.

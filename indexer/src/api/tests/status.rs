@@ -1,6 +1,6 @@
 //! What the status page shows, as anyone is answered who has no key.
 
-use super::{Answer, Server, ask, options, public_config};
+use super::{Answer, Server, exchange, options, public_config};
 use crate::{
     api::{About, operations, router},
     health::Health,
@@ -72,7 +72,7 @@ impl Daemon {
     }
 
     pub(super) async fn get(&self, path: &str) -> Answer {
-        ask(&self.router, Request::get(path).body(Body::empty()).unwrap()).await
+        exchange(&self.router, Request::get(path).body(Body::empty()).unwrap()).await.0
     }
 
     pub(super) async fn status(&self) -> Value {

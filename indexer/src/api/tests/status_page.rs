@@ -1,6 +1,6 @@
 //! The status page itself, and its stream.
 
-use super::{ask, status::Daemon};
+use super::{exchange, status::Daemon};
 use crate::{
     store::Store,
     testing::{CONSUMER, block, deposit},
@@ -55,7 +55,7 @@ async fn the_page_may_run_its_own_script_and_ask_its_own_daemon_and_nothing_else
 }
 
 #[tokio::test]
-async fn routes_beside_the_api_name_their_requests_and_know_no_other_method() {
+async fn routes_beside_the_api_name_their_requests_and_take_no_other_method() {
     let daemon = Daemon::start().await;
     daemon.looked(99).await;
     for path in ["/", "/ready", "/metrics", "/status"] {
@@ -66,8 +66,9 @@ async fn routes_beside_the_api_name_their_requests_and_know_no_other_method() {
             (StatusCode::OK, &"call-7".parse().unwrap())
         );
         let request = Request::post(path).body(Body::empty()).unwrap();
-        let refused = ask(&daemon.router, request).await;
-        refused.refused(404, "NOT_FOUND", "Resource not found", Some("route:unknown"));
+        let refused = exchange(&daemon.router, request).await.0;
+        assert_eq!(refused.headers["allow"], "GET,HEAD");
+        refused.refused(405, "METHOD_NOT_ALLOWED", "Method not allowed", None);
     }
     let ready = Request::get("/ready").body(Body::empty()).unwrap();
     assert_eq!(daemon.text(ready).await.2, r#"{"ready":true,"complaints":[]}"#);

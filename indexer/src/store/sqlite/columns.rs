@@ -1,10 +1,9 @@
 //! Values to and from columns. Nothing is cut on the way in or guessed on the way out.
 
 use crate::store::StoreError;
-use alloy::primitives::{Address, B256, U256};
+use alloy::primitives::{Address, B256};
 use luxxon_bindings::MicroUsdc;
 use sqlx::{Row, sqlite::SqliteRow};
-use uuid::Uuid;
 
 /// `value` as an INTEGER; those are signed 64-bit.
 pub(super) fn integer(column: &'static str, value: u64) -> Result<i64, StoreError> {
@@ -34,12 +33,4 @@ pub(super) fn address(row: &SqliteRow, column: &str) -> Result<Address, StoreErr
 
 pub(super) fn hash(row: &SqliteRow, column: &str) -> Result<B256, StoreError> {
     bytes(row, column).map(B256::new)
-}
-
-pub(super) fn word(row: &SqliteRow, column: &str) -> Result<U256, StoreError> {
-    bytes::<32>(row, column).map(U256::from_be_bytes)
-}
-
-pub(super) fn uuid(row: &SqliteRow, column: &str) -> Result<Uuid, StoreError> {
-    bytes(row, column).map(Uuid::from_bytes)
 }

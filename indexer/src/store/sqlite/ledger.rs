@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     ledger::{BalanceChange, Balances, Block, Change, Event, Holding},
-    store::{Batch, Cursor, Heights, Level, StoreError, Wallet},
+    store::{Batch, Cursor, Heights, StoreError},
 };
 use alloy::primitives::Address;
 use luxxon_bindings::MicroUsdc;
@@ -109,38 +109,6 @@ async fn take_back(tx: &mut SqliteConnection, cursor: &Cursor, to: u64) -> Resul
     sqlx::query("DELETE FROM events WHERE block_number > ?").bind(to).execute(&mut *tx).await?;
     sqlx::query("DELETE FROM blocks WHERE number > ?").bind(to).execute(&mut *tx).await?;
     Ok(events.len() as u64)
-}
-
-/// What `account` was owed after the last block of each of `levels`, the least sure first: what it is
-/// owed now, with all that came after that block undone.
-pub(super) async fn wallet_at<const N: usize>(
-    tx: &mut SqliteConnection,
-    account: Address,
-    levels: [Level; N],
-) -> Result<[Wallet; N], StoreError> {
-    let cursor = reads::cursor(tx).await?;
-    let [pool, claimable] = [Holding::Pool(account), Holding::Claimable(account)];
-    let mut balances = load_holdings(tx, cursor.owed, BTreeSet::from([pool, claimable])).await?;
-    let lowest = levels.map(|level| cursor.height_of(level)).into_iter().min().unwrap_or_default();
-    let mut above = match lowest {
-        lowest if lowest < cursor.block.number => reads::events_of(tx, account, lowest).await?,
-        _ => Vec::new(),
-    };
-    let mut wallets = Vec::with_capacity(N);
-    for level in levels {
-        let height = cursor.height_of(level);
-        while let Some(event) = above.pop_if(|event| event.position.block > height) {
-            balances.revert(&event)?;
-        }
-        let at = reads::block(tx, height).await?;
-        wallets.push(Wallet {
-            balance: balances.balance(pool),
-            claimable: balances.balance(claimable),
-            limits: reads::limits(tx, account, height).await?,
-            at: at.ok_or_else(|| StoreError::Damaged(format!("block {height} is not kept")))?,
-        });
-    }
-    wallets.try_into().map_err(|_| StoreError::Damaged("levels were lost".to_owned()))
 }
 
 /// Puts the cursor on the block `to`. What was safe or final above it is so no more.

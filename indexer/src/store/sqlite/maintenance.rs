@@ -6,6 +6,7 @@ use super::{
     columns::integer,
     find::{self, Misplaced},
     ledger, reads,
+    rows::{self, BEHIND_EVENT, block_columns, event_columns},
 };
 use crate::{
     ledger::{Balances, Block, Event, Holding},
@@ -68,7 +69,7 @@ impl SqliteStore {
 
     /// What is not what the events say, all of one moment.
     pub async fn contradictions(&self) -> Result<Vec<Contradiction>, StoreError> {
-        let mut tx = self.readers.begin().await?;
+        let mut tx = self.pool.begin().await?;
         let (booked, _) = book_all(&mut tx, |_| ()).await?;
         let kept = all_balances(&mut tx).await?;
         let holdings: BTreeSet<Holding> =
@@ -118,15 +119,17 @@ impl SqliteStore {
         &self,
         mut each: impl FnMut(&Event, &Block) -> Result<(), E>,
     ) -> Result<Result<(), E>, StoreError> {
-        let mut reader = self.readers.acquire().await?;
-        let mut rows = sqlx::query(
-            "SELECT events.*, blocks.number, blocks.hash, blocks.timestamp
-             FROM events JOIN blocks ON number = block_number
-             ORDER BY block_number, log_index",
-        )
+        let mut reader = self.pool.acquire().await?;
+        let mut found = sqlx::query(concat!(
+            "SELECT ",
+            event_columns!(),
+            ", ",
+            block_columns!(),
+            " FROM events JOIN blocks ON number = block_number ORDER BY block_number, log_index"
+        ))
         .fetch(&mut *reader);
-        while let Some(row) = rows.try_next().await? {
-            if let Err(error) = each(&reads::event_of(&row)?, &reads::block_of(&row)?) {
+        while let Some(row) = found.try_next().await? {
+            if let Err(error) = each(&rows::event(&row)?, &rows::block(&row, BEHIND_EVENT)?) {
                 return Ok(Err(error));
             }
         }
@@ -146,7 +149,7 @@ impl SqliteStore {
         // What an earlier copy left that was cut off.
         let _ = fs::remove_file(&part);
         // A reader sees one moment, and in WAL mode keeps nobody from writing.
-        let mut reader = self.readers.acquire().await?;
+        let mut reader = self.pool.acquire().await?;
         let copied = sqlx::query("VACUUM INTO ?").bind(name).execute(&mut *reader).await;
         let kept = copied.map_err(|error| failed(error.to_string())).and_then(|_| {
             let synced = File::open(&part).and_then(|file| file.sync_all());

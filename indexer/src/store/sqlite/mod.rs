@@ -1,6 +1,7 @@
 //! The SQLite store: one file in WAL mode, one connection that writes, others that only read and
 //! never wait for it.
 
+mod answers;
 mod audit_reads;
 mod bulk;
 mod columns;
@@ -9,8 +10,10 @@ mod ledger;
 mod lock;
 mod maintenance;
 mod open;
+mod readers;
 mod reads;
 mod registry;
+mod rows;
 
 #[cfg(test)]
 mod tests;
@@ -25,8 +28,12 @@ pub use find::Misplaced;
 use lock::Lock;
 use luxxon_bindings::{MicroUsdc, SessionId};
 pub use maintenance::{Contradiction, Rebuilt};
-use sqlx::SqlitePool;
-use std::sync::{Arc, Mutex};
+use readers::Readers;
+use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
+use std::{
+    ops::{Deref, DerefMut},
+    sync::{Arc, Mutex},
+};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -36,8 +43,10 @@ pub struct SqliteStore {
     /// One connection; every transaction on it begins as a writer (`BEGIN IMMEDIATE`), so none
     /// fails half-way because another process wrote in between.
     writer: SqlitePool,
-    /// Connections opened read-only.
-    readers: SqlitePool,
+    /// Answer the API.
+    readers: Readers,
+    /// Connections opened read-only, for who looks at more at once.
+    pool: SqlitePool,
     /// Where this process is the one that moves the ledger.
     lock: Arc<Mutex<Option<Lock>>>,
     /// Tells whoever waits that the cursor has moved.
@@ -46,7 +55,7 @@ pub struct SqliteStore {
 
 impl Store for SqliteStore {
     async fn cursor(&self) -> Result<Cursor, StoreError> {
-        reads::cursor(&mut *self.readers.acquire().await?).await
+        self.readers.read(answers::cursor)
     }
 
     fn moved(&self) -> watch::Receiver<()> {
@@ -54,7 +63,7 @@ impl Store for SqliteStore {
     }
 
     async fn block(&self, number: u64) -> Result<Option<Block>, StoreError> {
-        reads::block(&mut *self.readers.acquire().await?, number).await
+        self.readers.read(|connection| answers::block(connection, number))
     }
 
     async fn commit(&self, after: Block, batch: Batch) -> Result<Cursor, StoreError> {
@@ -82,11 +91,11 @@ impl Store for SqliteStore {
     }
 
     async fn events(&self, from: u64, to: u64) -> Result<Vec<Event>, StoreError> {
-        reads::events(&mut *self.readers.acquire().await?, from, to).await
+        reads::events(&mut *self.pool.acquire().await?, from, to).await
     }
 
     async fn owed_at(&self, number: u64) -> Result<MicroUsdc, StoreError> {
-        let mut tx = self.readers.begin().await?;
+        let mut tx = self.pool.begin().await?;
         Ok(audit_reads::accounts_at(&mut tx, number, &[]).await?.1)
     }
 
@@ -95,7 +104,7 @@ impl Store for SqliteStore {
         number: u64,
         accounts: &[Address],
     ) -> Result<(Vec<AccountState>, MicroUsdc), StoreError> {
-        let mut tx = self.readers.begin().await?;
+        let mut tx = self.pool.begin().await?;
         audit_reads::accounts_at(&mut tx, number, accounts).await
     }
 
@@ -105,7 +114,7 @@ impl Store for SqliteStore {
         to: u64,
         limit: u32,
     ) -> Result<Vec<Address>, StoreError> {
-        let mut connection = self.readers.acquire().await?;
+        let mut connection = self.pool.acquire().await?;
         audit_reads::accounts_touched(&mut connection, from, to, limit).await
     }
 
@@ -114,7 +123,7 @@ impl Store for SqliteStore {
         after: Option<Address>,
         limit: u32,
     ) -> Result<Vec<Address>, StoreError> {
-        let mut connection = self.readers.acquire().await?;
+        let mut connection = self.pool.acquire().await?;
         audit_reads::accounts_after(&mut connection, after, limit).await
     }
 
@@ -124,19 +133,19 @@ impl Store for SqliteStore {
         to: u64,
         limit: u32,
     ) -> Result<Vec<(Position, SessionId)>, StoreError> {
-        let mut connection = self.readers.acquire().await?;
+        let mut connection = self.pool.acquire().await?;
         audit_reads::sessions_after(&mut connection, after, to, limit).await
     }
 
     async fn wallet_at(&self, account: Address, level: Level) -> Result<Wallet, StoreError> {
-        let mut tx = self.readers.begin().await?;
-        let [wallet] = ledger::wallet_at(&mut tx, account, [level]).await?;
+        let read = |connection: &_| answers::wallet(connection, account, [level]);
+        let [wallet] = self.readers.read(read)?;
         Ok(wallet)
     }
 
     async fn wallet_levels(&self, account: Address) -> Result<[Wallet; 3], StoreError> {
-        let mut tx = self.readers.begin().await?;
-        ledger::wallet_at(&mut tx, account, Level::ALL).await
+        let read = |connection: &_| answers::wallet(connection, account, Level::ALL);
+        self.readers.read(read)
     }
 
     async fn wallet_events(
@@ -144,11 +153,8 @@ impl Store for SqliteStore {
         account: Address,
         request: PageRequest,
     ) -> Result<WalletPage, StoreError> {
-        let mut tx = self.readers.begin().await?;
-        Ok(WalletPage {
-            events: reads::wallet_events(&mut tx, account, &request).await?,
-            at: reads::cursor(&mut tx).await?.block,
-        })
+        let read = |connection: &_| answers::wallet_events(connection, account, &request);
+        self.readers.read(read)
     }
 
     async fn wallet_news(
@@ -158,34 +164,16 @@ impl Store for SqliteStore {
         after: (Position, Side),
         limit: u32,
     ) -> Result<Option<WalletPage>, StoreError> {
-        let mut tx = self.readers.begin().await?;
-        if let Some(seen) = seen
-            && reads::block(&mut tx, seen.number).await? != Some(seen)
-        {
-            return Ok(None);
-        }
-        let events = reads::wallet_news(&mut tx, account, after, limit).await?;
-        Ok(Some(WalletPage { events, at: reads::cursor(&mut tx).await?.block }))
+        let read = |connection: &_| answers::wallet_news(connection, account, seen, after, limit);
+        self.readers.read(read)
     }
 
     async fn session(&self, session: SessionId) -> Result<SessionRecord, StoreError> {
-        let mut tx = self.readers.begin().await?;
-        let registered = registry::session(&mut tx, session).await?;
-        let reported = registered.as_ref().and_then(|session| session.reported_tx);
-        Ok(SessionRecord {
-            registered,
-            reported_skipped: match reported {
-                Some(tx_hash) => reads::left_out_by(&mut tx, session, tx_hash).await?,
-                None => false,
-            },
-            settled: reads::settled(&mut tx, session).await?,
-            last_skip: reads::last_skip(&mut tx, session).await?,
-            cursor: reads::cursor(&mut tx).await?,
-        })
+        self.readers.read(|connection| answers::session(connection, session))
     }
 
     async fn api_key(&self, key_hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError> {
-        registry::api_key(&mut *self.readers.acquire().await?, key_hash).await
+        self.readers.read(|connection| answers::api_key(connection, key_hash))
     }
 
     async fn add_workspace(&self, workspace: NewWorkspace) -> Result<Workspace, StoreError> {
@@ -196,7 +184,7 @@ impl Store for SqliteStore {
     }
 
     async fn workspaces(&self) -> Result<Vec<Workspace>, StoreError> {
-        registry::workspaces(&mut *self.readers.acquire().await?).await
+        registry::workspaces(&mut *self.pool.acquire().await?).await
     }
 
     async fn add_api_key(&self, key: NewApiKey) -> Result<ApiKey, StoreError> {
@@ -207,7 +195,7 @@ impl Store for SqliteStore {
     }
 
     async fn api_keys(&self, workspace: Uuid) -> Result<Vec<ApiKey>, StoreError> {
-        registry::api_keys(&mut *self.readers.acquire().await?, workspace).await
+        registry::api_keys(&mut *self.pool.acquire().await?, workspace).await
     }
 
     async fn revoke_api_key(&self, key: Uuid, at: u64) -> Result<ApiKey, StoreError> {
@@ -220,13 +208,13 @@ impl Store for SqliteStore {
     async fn note_uses(&self, uses: &[(Uuid, u64)]) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         registry::note_uses(&mut tx, uses).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     async fn register_session(&self, session: NewSession) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         registry::register_session(&mut tx, &session).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     async fn report_transaction(
@@ -236,18 +224,51 @@ impl Store for SqliteStore {
     ) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         registry::report_transaction(&mut tx, session, tx_hash).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     async fn newest_events(&self, limit: u32) -> Result<Newest, StoreError> {
-        let mut tx = self.readers.begin().await?;
-        let events = reads::newest_events(&mut tx, limit).await?;
-        Ok(Newest { events, cursor: reads::cursor(&mut tx).await? })
+        self.readers.read(|connection| answers::newest_events(connection, limit))
     }
 }
 
 impl SqliteStore {
-    async fn write(&self) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>, StoreError> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    async fn write(&self) -> Result<Writing<'_>, StoreError> {
+        let tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        Ok(Writing { tx, readers: &self.readers })
+    }
+}
+
+/// A transaction that writes. It is taken back where it is dropped.
+struct Writing<'s> {
+    tx: Transaction<'static, Sqlite>,
+    readers: &'s Readers,
+}
+
+impl Writing<'_> {
+    /// Makes it last, and seen by every read from then on.
+    async fn commit(self) -> Result<(), StoreError> {
+        self.tx.commit().await?;
+        self.readers.written();
+        Ok(())
+    }
+
+    #[cfg(test)]
+    async fn rollback(self) -> Result<(), StoreError> {
+        Ok(self.tx.rollback().await?)
+    }
+}
+
+impl Deref for Writing<'_> {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.tx
+    }
+}
+
+impl DerefMut for Writing<'_> {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.tx
     }
 }

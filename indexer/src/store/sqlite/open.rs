@@ -1,6 +1,6 @@
 //! Opening a database: what is there is looked at before anything is written.
 
-use super::{SqliteStore, columns, columns::integer, lock::Lock};
+use super::{SqliteStore, columns, columns::integer, lock::Lock, readers::Readers};
 use crate::{
     ledger::{Block, Deployment},
     store::{Pins, StoreError},
@@ -11,8 +11,10 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use std::{
+    num::NonZeroUsize,
     path::Path,
     sync::{Arc, LazyLock, Mutex, PoisonError},
+    thread::available_parallelism,
     time::Duration,
 };
 use tokio::sync::watch;
@@ -37,13 +39,21 @@ const WRITER_CACHE: &str = "-8000";
 const CHECKPOINT: &str = "8000";
 
 /// How long a writer waits for another process's transaction (a key being entered from a shell).
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a read waits for a free connection before it fails.
 const READER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Connections for reading. Reads are short and the machine's cores bound them, not this.
-const READERS: u32 = 4;
+/// Connections that answer the API, for each core of the machine: there are as many threads, and some
+/// more that only wait.
+const READERS_PER_CORE: usize = 2;
+
+/// The pages that each of them has in memory at most, in KiB, counted as above: what a thousand busy
+/// wallets look at in a ledger of a million events.
+pub(super) const READER_CACHE: i64 = -64_000;
+
+/// Connections for who looks at more at once: audits, exports, lists.
+const INSPECTORS: u32 = 2;
 
 impl SqliteStore {
     /// What the database follows.
@@ -52,7 +62,7 @@ impl SqliteStore {
     ///
     /// Where it cannot be read, or nothing was entered yet.
     pub async fn pins(&self) -> Result<Pins, StoreError> {
-        let pins = pinned(&mut *self.readers.acquire().await?).await?;
+        let pins = pinned(&mut *self.pool.acquire().await?).await?;
         pins.ok_or_else(|| StoreError::Damaged("it follows nothing".to_owned()))
     }
 
@@ -143,7 +153,8 @@ impl SqliteStore {
     /// Closes every connection, folds the write-ahead log into the file, and leaves the ledger to
     /// others.
     pub async fn close(&self) {
-        self.readers.close().await;
+        self.readers.close();
+        self.pool.close().await;
         self.writer.close().await;
         drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
@@ -153,13 +164,15 @@ impl SqliteStore {
         writer: SqlitePool,
         lock: Option<Lock>,
     ) -> Result<Self, StoreError> {
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
+        let pool = SqlitePoolOptions::new()
+            .max_connections(INSPECTORS)
             .acquire_timeout(READER_TIMEOUT)
             .connect_with(read_only(path))
             .await?;
+        let cores = available_parallelism().map_or(1, NonZeroUsize::get);
+        let readers = Readers::open(path, READERS_PER_CORE * cores)?;
         let (lock, moved) = (Arc::new(Mutex::new(lock)), watch::Sender::default());
-        Ok(Self { writer, readers, lock, moved })
+        Ok(Self { writer, readers, pool, lock, moved })
     }
 }
 

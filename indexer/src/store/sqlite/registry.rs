@@ -1,13 +1,16 @@
 //! What operators entered.
 
-use super::columns::{address, hash, integer, money, number, uuid};
+use super::{
+    columns::integer,
+    rows::{self, api_keys, workspace_columns},
+};
 use crate::{
     ledger::meter::{self, Reading},
     store::{ApiKey, NewApiKey, NewSession, NewWorkspace, Session, StoreError, Workspace},
 };
 use alloy::primitives::B256;
 use luxxon_bindings::SessionId;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 pub(super) async fn add_workspace(
@@ -16,7 +19,7 @@ pub(super) async fn add_workspace(
 ) -> Result<Workspace, StoreError> {
     let row = sqlx::query(
         "INSERT INTO workspaces (id, slug, name, wallet, created_at)
-         VALUES (?, ?, ?, ?, unixepoch()) RETURNING *",
+         VALUES (?, ?, ?, ?, unixepoch()) RETURNING id, slug, name, wallet, created_at",
     )
     .bind(Uuid::new_v4().as_bytes().to_vec())
     .bind(&new.slug)
@@ -25,49 +28,14 @@ pub(super) async fn add_workspace(
     .fetch_one(connection)
     .await
     .map_err(|error| taken(error, || format!("the workspace slug {}", new.slug)))?;
-    workspace_of(&row, "id")
+    rows::workspace(&row)
 }
 
 pub(super) async fn workspaces(
     connection: &mut SqliteConnection,
 ) -> Result<Vec<Workspace>, StoreError> {
-    let rows = sqlx::query("SELECT * FROM workspaces ORDER BY slug").fetch_all(connection).await?;
-    rows.iter().map(|row| workspace_of(row, "id")).collect()
-}
-
-/// `id` names the column of the workspace's id.
-fn workspace_of(row: &SqliteRow, id: &str) -> Result<Workspace, StoreError> {
-    Ok(Workspace {
-        id: uuid(row, id)?,
-        slug: row.try_get("slug")?,
-        name: row.try_get("name")?,
-        wallet: address(row, "wallet")?,
-        created_at: number(row, "created_at")?,
-    })
-}
-
-/// What [`api_key_of`] reads.
-const API_KEYS: &str = "SELECT workspaces.*, workspace_id, api_keys.id AS key_id, prefix, label,
-        scopes, api_keys.created_at AS entered_at, last_used_at, revoked_at
-    FROM api_keys JOIN workspaces ON workspaces.id = workspace_id";
-
-fn api_key_of(row: &SqliteRow) -> Result<ApiKey, StoreError> {
-    let scopes: &str = row.try_get("scopes")?;
-    let scopes = scopes.split_whitespace().map(|scope| scope.parse().map_err(StoreError::Damaged));
-    let moment = |column| match row.try_get::<Option<i64>, _>(column)? {
-        Some(_) => number(row, column).map(Some),
-        None => Ok(None),
-    };
-    Ok(ApiKey {
-        id: uuid(row, "key_id")?,
-        workspace: workspace_of(row, "workspace_id")?,
-        prefix: row.try_get("prefix")?,
-        label: row.try_get("label")?,
-        scopes: scopes.collect::<Result<_, _>>()?,
-        created_at: number(row, "entered_at")?,
-        last_used_at: moment("last_used_at")?,
-        revoked_at: moment("revoked_at")?,
-    })
+    let sql = concat!("SELECT ", workspace_columns!(), " FROM workspaces ORDER BY slug");
+    sqlx::query(sql).fetch_all(connection).await?.iter().map(rows::workspace).collect()
 }
 
 pub(super) async fn add_api_key(
@@ -89,26 +57,17 @@ pub(super) async fn add_api_key(
     .execute(&mut *tx)
     .await
     .map_err(|error| taken(error, || format!("the API key {}…", new.prefix)))?;
-    let entered = api_key(tx, new.key_hash).await?;
-    entered.ok_or_else(|| StoreError::Damaged("a key that was entered is not there".to_owned()))
-}
-
-pub(super) async fn api_key(
-    connection: &mut SqliteConnection,
-    key_hash: [u8; 32],
-) -> Result<Option<ApiKey>, StoreError> {
-    let sql = AssertSqlSafe(format!("{API_KEYS} WHERE key_hash = ?"));
-    let row = sqlx::query(sql).bind(key_hash.to_vec()).fetch_optional(connection).await?;
-    row.as_ref().map(api_key_of).transpose()
+    let entered = sqlx::query(rows::API_KEY).bind(new.key_hash.to_vec()).fetch_one(tx).await?;
+    rows::api_key(&entered)
 }
 
 pub(super) async fn api_keys(
     connection: &mut SqliteConnection,
     workspace: Uuid,
 ) -> Result<Vec<ApiKey>, StoreError> {
-    let sql = format!("{API_KEYS} WHERE workspace_id = ? ORDER BY api_keys.created_at, key_id");
-    let rows = sqlx::query(AssertSqlSafe(sql)).bind(workspace.as_bytes().to_vec());
-    rows.fetch_all(connection).await?.iter().map(api_key_of).collect()
+    let sql = api_keys!("workspace_id = ? ORDER BY api_keys.created_at, api_keys.id");
+    let rows = sqlx::query(sql).bind(workspace.as_bytes().to_vec());
+    rows.fetch_all(connection).await?.iter().map(rows::api_key).collect()
 }
 
 pub(super) async fn revoke_api_key(
@@ -122,10 +81,10 @@ pub(super) async fn revoke_api_key(
         .bind(key.as_bytes().to_vec())
         .execute(&mut *tx)
         .await?;
-    let sql = AssertSqlSafe(format!("{API_KEYS} WHERE api_keys.id = ?"));
-    let row = sqlx::query(sql).bind(key.as_bytes().to_vec()).fetch_optional(tx).await?;
+    let sql = sqlx::query(api_keys!("api_keys.id = ?"));
+    let row = sql.bind(key.as_bytes().to_vec()).fetch_optional(tx).await?;
     let row = row.ok_or_else(|| StoreError::Unknown { what: format!("API key {key}") })?;
-    api_key_of(&row)
+    rows::api_key(&row)
 }
 
 pub(super) async fn note_uses(
@@ -213,47 +172,12 @@ pub(super) async fn report_transaction(
     Ok(())
 }
 
-pub(super) async fn session(
-    connection: &mut SqliteConnection,
+async fn session(
+    tx: &mut SqliteConnection,
     session: SessionId,
 ) -> Result<Option<Session>, StoreError> {
-    let row = sqlx::query(
-        "SELECT sessions.*, consumer.wallet AS consumer_wallet, operator.wallet AS operator_wallet
-         FROM sessions
-         JOIN workspaces AS consumer ON consumer.id = consumer_workspace_id
-         JOIN workspaces AS operator ON operator.id = operator_workspace_id
-         WHERE session_id = ?",
-    )
-    .bind(session.0.to_vec())
-    .fetch_optional(connection)
-    .await?;
-    row.as_ref().map(session_of).transpose()
-}
-
-fn session_of(row: &SqliteRow) -> Result<Session, StoreError> {
-    let reported: Option<&[u8]> = row.try_get("reported_tx")?;
-    Ok(Session {
-        terms: NewSession {
-            id: uuid(row, "uuid")?,
-            consumer_workspace: uuid(row, "consumer_workspace_id")?,
-            operator_workspace: uuid(row, "operator_workspace_id")?,
-            rate_per_second: money(row, "rate_per_second")?,
-            platform_fee_bps: number(row, "platform_fee_bps")?,
-            max_duration_seconds: number(row, "max_duration_seconds")?,
-            reading: reading_of(row)?,
-        },
-        consumer_wallet: address(row, "consumer_wallet")?,
-        operator_wallet: address(row, "operator_wallet")?,
-        reported_tx: reported.map(|_| hash(row, "reported_tx")).transpose()?,
-    })
-}
-
-fn reading_of(row: &SqliteRow) -> Result<Option<Reading>, StoreError> {
-    let Some(disconnects) = row.try_get::<Option<&str>, _>("disconnects")? else { return Ok(None) };
-    let disconnects = serde_json::from_str(disconnects)
-        .map_err(|error| StoreError::Damaged(format!("disconnects: {error}")))?;
-    let (started_at, ended_at) = (number(row, "started_at")?, number(row, "ended_at")?);
-    Ok(Some(Reading { started_at, ended_at, disconnects }))
+    let row = sqlx::query(rows::SESSION).bind(session.0.to_vec()).fetch_optional(tx).await?;
+    row.as_ref().map(rows::session).transpose()
 }
 
 /// Whether the contract would take the payment, once there is one, and the ledger could book it.

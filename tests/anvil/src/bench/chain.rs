@@ -1,11 +1,13 @@
+//! The chain that is measured on.
+
 use super::figures::Progress;
 use alloy::{
     network::TransactionBuilder,
-    primitives::{Address, Bytes},
+    primitives::{Address, Bytes, U256, keccak256},
     providers::{Provider, RootProvider},
     rpc::types::TransactionRequest,
     sol,
-    sol_types::SolCall,
+    sol_types::{SolCall, SolValue},
 };
 use eyre::{Result, WrapErr, ensure, eyre};
 use luxxon_bindings::{
@@ -27,9 +29,11 @@ use std::{
     process::Command,
 };
 use tempfile::TempDir;
+use uuid::Uuid;
 
 sol! {
     function write(uint256 count) external;
+    function settle(uint256 count) external;
     function written() external view returns (uint128);
 }
 
@@ -40,11 +44,41 @@ const ARTIFACT: &str = "out/BenchSettlement.sol/BenchSettlement.json";
 
 /// Events in one transaction: as many as the largest batch of settlements has entries.
 const EVENTS_PER_TRANSACTION: u64 = 100;
-/// More than an event takes, and more than the transaction around it.
+/// More than an event takes, more than a session whose UUID is known takes, and more than the
+/// transaction around them.
 const GAS_PER_EVENT: u64 = 7_500;
+const GAS_PER_SESSION: u64 = 25_000;
 const GAS_PER_TRANSACTION: u64 = 100_000;
 /// Room for the fullest block: ten million events in three thousand blocks.
 const BLOCK_GAS: u64 = 50_000_000;
+
+/// How many accounts have a pool: the first events open one each.
+pub const ACCOUNTS: u64 = 4_096;
+/// How many are paid.
+pub const OPERATORS: u64 = 256;
+
+/// The account with the number `number`, as the contract has it.
+#[must_use]
+pub fn consumer(number: u64) -> Address {
+    account("consumer", number % ACCOUNTS)
+}
+
+/// Whom the contract pays, likewise.
+#[must_use]
+pub fn operator(number: u64) -> Address {
+    account("operator", number % OPERATORS)
+}
+
+fn account(who: &str, number: u64) -> Address {
+    Address::from_word(keccak256((who, U256::from(number)).abi_encode_params()))
+}
+
+/// The UUID of the session that the contract's `settle` settled after `number` others: paid by
+/// `consumer(number)` to `operator(number)`, 60 seconds at 1,000 µUSDC, with a fee of 1,500 bps.
+#[must_use]
+pub fn known_session(number: u64) -> Uuid {
+    Uuid::from_u128(0x8000_8000_0000_0000_0000 | u128::from(number))
+}
 
 /// A chain of its own with `BenchSettlement` on it, which makes blocks only when told to.
 #[derive(Debug)]
@@ -79,13 +113,30 @@ impl BenchChain {
 
     /// Hands the node what writes the next `events` events. The next block holds them.
     pub async fn send(&self, events: u64) -> Result<()> {
+        let write = |count: U256| writeCall { count }.abi_encode();
+        self.send_parts(events, GAS_PER_EVENT, write).await
+    }
+
+    /// Hands the node what settles the next `sessions` sessions whose UUIDs are known
+    /// ([`known_session`]). The next block holds them; the pools of all accounts must be open.
+    pub async fn send_sessions(&self, sessions: u64) -> Result<()> {
+        let settle = |count: U256| settleCall { count }.abi_encode();
+        self.send_parts(sessions, GAS_PER_SESSION, settle).await
+    }
+
+    async fn send_parts(
+        &self,
+        events: u64,
+        gas: u64,
+        input: impl Fn(U256) -> Vec<u8>,
+    ) -> Result<()> {
         let mut left = events;
         while left > 0 {
             let count = left.min(EVENTS_PER_TRANSACTION);
             let call = self
-                .call(writeCall { count: count.try_into()? }.abi_encode())
+                .call(input(U256::from(count)))
                 .with_from(self.sender)
-                .with_gas_limit(GAS_PER_TRANSACTION + count * GAS_PER_EVENT);
+                .with_gas_limit(GAS_PER_TRANSACTION + count * gas);
             let _ = self.provider.send_transaction(call).await?;
             left -= count;
         }

@@ -1,4 +1,4 @@
-use super::{super::reads, dump};
+use super::{super::answers, dump};
 use crate::{
     store::{Level, PageRequest, Store, StoreError, sqlite::ledger},
     testing::{
@@ -11,10 +11,11 @@ use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 use std::{
     future::{Future, poll_fn},
     pin::pin,
+    sync::{Arc, mpsc},
     task::Poll,
     time::Duration,
 };
-use tokio::time::timeout;
+use tokio::{sync::Notify, time::timeout};
 use uuid::Uuid;
 
 const SESSION: Uuid = Uuid::from_u128(1);
@@ -58,13 +59,27 @@ async fn readers_see_the_state_before_a_transaction_until_it_is_committed() {
 #[tokio::test]
 async fn a_reader_in_the_middle_of_a_transaction_does_not_hold_up_the_writer() {
     let (_directory, store) = new_store().await;
-    let mut reading = store.readers.begin().await.unwrap();
-    let cursor = reads::cursor(&mut reading).await.unwrap();
+    let (began, go_on) = (Arc::new(Notify::new()), mpsc::channel());
+    let reading = tokio::task::spawn_blocking({
+        let (readers, began) = (store.readers.clone(), Arc::clone(&began));
+        move || {
+            let read = |connection: &_| {
+                let cursor = answers::cursor(connection)?;
+                began.notify_one();
+                go_on.1.recv().unwrap();
+                Ok((cursor, answers::wallet(connection, CONSUMER, [Level::Latest])?))
+            };
+            readers.read(read).unwrap()
+        }
+    });
+    began.notified().await;
     timeout(AT_ONCE, take(&store, block(100), [deposit(CONSUMER, 5)])).await.unwrap();
     timeout(AT_ONCE, store.rollback(99)).await.unwrap().unwrap();
     timeout(AT_ONCE, take(&store, block(100), [deposit(CONSUMER, 7)])).await.unwrap();
-    let same = ledger::wallet_at(&mut reading, CONSUMER, [Level::Latest]).await.unwrap();
+    go_on.0.send(()).unwrap();
+    let (cursor, same) = reading.await.unwrap();
     assert_eq!(same, [pool_of(0, cursor.block)]);
+    assert_eq!(store.wallet(CONSUMER).await.unwrap(), pool_of(7, block(100)));
 }
 
 /// In block `n` the pool holds `n - 99`: every answer can be checked by itself, whenever it was

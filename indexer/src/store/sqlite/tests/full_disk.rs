@@ -27,7 +27,7 @@ async fn allow_pages(store: &SqliteStore, pages: i64) {
 }
 
 async fn pages(store: &SqliteStore) -> i64 {
-    let mut reader = store.readers.acquire().await.unwrap();
+    let mut reader = store.pool.acquire().await.unwrap();
     sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut *reader).await.unwrap()
 }
 

@@ -9,6 +9,7 @@ mod limits;
 mod newest;
 mod opening;
 mod paging;
+mod readers;
 mod rebuild;
 mod registry;
 mod rollback;
@@ -26,7 +27,7 @@ type Dump = BTreeMap<String, Vec<String>>;
 /// Reads the ledger whole. The tables are those that are there, so that one added later is not left
 /// out of any comparison.
 async fn dump(store: &SqliteStore) -> Dump {
-    let mut connection = store.readers.acquire().await.unwrap();
+    let mut connection = store.pool.acquire().await.unwrap();
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT name FROM sqlite_schema WHERE type = 'table'
             AND name NOT IN ('workspaces', 'api_keys', 'sessions', '_sqlx_migrations')",
@@ -46,7 +47,7 @@ async fn dump(store: &SqliteStore) -> Dump {
 /// How SQLite goes about a query, a line for each step.
 async fn plan(store: &SqliteStore, query: &str) -> Vec<String> {
     let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}"));
-    let mut connection = store.readers.acquire().await.unwrap();
+    let mut connection = store.pool.acquire().await.unwrap();
     let steps = sqlx::query(explain).fetch_all(&mut *connection).await.unwrap();
     steps.iter().map(|step| step.get("detail")).collect()
 }

@@ -1,4 +1,4 @@
-use super::{super::reads, plan};
+use super::{super::answers, plan};
 use crate::{
     store::Store,
     testing::{
@@ -44,6 +44,6 @@ async fn the_newest_events_are_of_all_accounts_and_kinds_newest_first() {
 #[tokio::test]
 async fn the_newest_events_are_read_from_the_end_of_their_table_however_long_it_is() {
     let (_directory, store) = new_store().await;
-    let found = plan(&store, reads::NEWEST).await;
+    let found = plan(&store, answers::NEWEST).await;
     assert_eq!(found, ["SCAN events", "SEARCH blocks USING INTEGER PRIMARY KEY (rowid=?)"]);
 }

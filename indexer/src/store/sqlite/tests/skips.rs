@@ -1,4 +1,4 @@
-use super::{super::reads, dump, plan};
+use super::{super::answers, dump, plan};
 use crate::{
     ledger::{Block, Event},
     store::{SqliteStore, Store},
@@ -74,7 +74,7 @@ async fn a_skip_that_was_taken_back_gives_way_to_the_one_before_or_to_none() {
 async fn the_last_skip_is_found_by_three_looks_however_often_a_session_was_skipped() {
     let (_directory, store) = new_store().await;
     assert_eq!(
-        plan(&store, reads::LAST_SKIP).await,
+        plan(&store, answers::LAST_SKIP).await,
         [
             "SEARCH it USING PRIMARY KEY (session_id=?)",
             "SEARCH events USING PRIMARY KEY (block_number=? AND log_index=?)",

@@ -1,0 +1,343 @@
+//! What the API's answers are made of. Each function reads inside the caller's transaction, on one of
+//! the threads that read.
+
+use super::{
+    columns::integer,
+    find::side_column,
+    ledger::kind,
+    reads,
+    rows::{self, BEHIND_CURSOR, BEHIND_EVENT, block_columns, cursor_columns, event_columns},
+};
+use crate::{
+    ledger::{Balances, Block, Event, Holding, Limits, Position, Side},
+    store::{
+        ApiKey, Cursor, EventKind, Level, Newest, PageRequest, SessionRecord, StoreError, Wallet,
+        WalletEvent, WalletPage,
+    },
+};
+use alloy::primitives::{Address, B256};
+use luxxon_bindings::SessionId;
+use rusqlite::{Connection, Params, Row};
+
+/// The first row that `sql` finds, as `read` has it.
+fn first<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    rows.next()?.map(read).transpose()
+}
+
+/// All of them.
+fn all<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
+pub(super) fn cursor(connection: &Connection) -> Result<Cursor, StoreError> {
+    let mut statement = connection.prepare_cached(rows::CURSOR)?;
+    rows::cursor(statement.query(())?.next()?)
+}
+
+pub(super) fn block(connection: &Connection, number: u64) -> Result<Option<Block>, StoreError> {
+    const BLOCK: &str = concat!("SELECT ", block_columns!(), " FROM blocks WHERE number = ?");
+    first(connection, BLOCK, [integer("number", number)?], |row| rows::block(row, 0))
+}
+
+/// What `account` was owed after the last block of each of `levels`, the least sure first: what it is
+/// owed now, with all that came after that block undone.
+pub(super) fn wallet<const N: usize>(
+    connection: &Connection,
+    account: Address,
+    levels: [Level; N],
+) -> Result<[Wallet; N], StoreError> {
+    let Now { cursor, mut balances, safe, finalized } = now(connection, account)?;
+    let [pool, claimable] = [Holding::Pool(account), Holding::Claimable(account)];
+    let lowest = levels.map(|level| cursor.height_of(level)).into_iter().min().unwrap_or_default();
+    let mut above = match lowest {
+        lowest if lowest < cursor.block.number => events_of(connection, account, lowest)?,
+        _ => Vec::new(),
+    };
+    let mut wallets = Vec::with_capacity(N);
+    for level in levels {
+        let at = match level {
+            Level::Latest => cursor.block,
+            Level::Safe => safe,
+            Level::Finalized => finalized,
+        };
+        while let Some(event) = above.pop_if(|event| event.position.block > at.number) {
+            balances.revert(&event)?;
+        }
+        wallets.push(Wallet {
+            balance: balances.balance(pool),
+            claimable: balances.balance(claimable),
+            limits: limits(connection, account, at.number)?,
+            at,
+        });
+    }
+    wallets.try_into().map_err(|_| StoreError::Damaged("levels were lost".to_owned()))
+}
+
+/// What an account is owed now, and the blocks that the levels end with.
+struct Now {
+    cursor: Cursor,
+    balances: Balances,
+    safe: Block,
+    finalized: Block,
+}
+
+fn now(connection: &Connection, account: Address) -> Result<Now, StoreError> {
+    const NOW: &str = concat!(
+        "SELECT ",
+        cursor_columns!(),
+        ", coalesce((SELECT balance FROM pools WHERE account = ?1), 0),
+           coalesce((SELECT balance FROM claimables WHERE account = ?1), 0),
+           safe.number, safe.hash, safe.timestamp, final.number, final.hash, final.timestamp
+         FROM cursor
+         CROSS JOIN blocks ON blocks.number = block_number
+         CROSS JOIN blocks AS safe ON safe.number = safe_block
+         CROSS JOIN blocks AS final ON final.number = final_block"
+    );
+    const POOL: usize = BEHIND_CURSOR;
+    const CLAIMABLE: usize = POOL + 1;
+    const SAFE: usize = CLAIMABLE + 1;
+    const FINALIZED: usize = SAFE + 3;
+    let now = first(connection, NOW, [account.as_slice()], |row| {
+        let cursor = rows::cursor(Some(row))?;
+        let mut balances = Balances::owing(cursor.owed);
+        balances.load(Holding::Pool(account), rows::money(row, POOL)?);
+        balances.load(Holding::Claimable(account), rows::money(row, CLAIMABLE)?);
+        let (safe, finalized) = (rows::block(row, SAFE)?, rows::block(row, FINALIZED)?);
+        Ok(Now { cursor, balances, safe, finalized })
+    })?;
+    now.ok_or_else(|| StoreError::Damaged("it has no cursor, or lacks its blocks".to_owned()))
+}
+
+/// The events that are of `account` itself in the blocks above `number`, ascending.
+fn events_of(
+    connection: &Connection,
+    account: Address,
+    number: u64,
+) -> Result<Vec<Event>, StoreError> {
+    const EVENTS: &str = concat!(
+        "SELECT ",
+        event_columns!(),
+        " FROM wallet_events AS seen
+         CROSS JOIN events USING (block_number, log_index)
+         WHERE seen.account = ? AND seen.block_number > ? AND seen.side = 0
+         ORDER BY seen.block_number, seen.log_index"
+    );
+    let number = integer("number", number)?;
+    all(connection, EVENTS, (account.as_slice(), number), |row| rows::event(row))
+}
+
+/// The limits of `account` after block `number`: those it set last.
+fn limits(connection: &Connection, account: Address, number: u64) -> Result<Limits, StoreError> {
+    let number = integer("number", number)?;
+    let found =
+        first(connection, reads::LIMITS, (account.as_slice(), number), |row| rows::limits(row, 0))?;
+    Ok(found.unwrap_or_default())
+}
+
+/// What an account sees of events, as [`wallet_event`] reads it; a condition and an order follow.
+macro_rules! seen_events {
+    ($rest:literal) => {
+        concat!(
+            "SELECT ",
+            event_columns!(),
+            ", ",
+            block_columns!(),
+            ", seen.side, sessions.uuid
+             FROM wallet_events AS seen
+             CROSS JOIN events USING (block_number, log_index)
+             CROSS JOIN blocks ON blocks.number = seen.block_number
+             LEFT JOIN sessions ON sessions.session_id = events.session_id
+             WHERE ",
+            $rest
+        )
+    };
+}
+
+fn wallet_event(row: &Row<'_>) -> Result<WalletEvent, StoreError> {
+    const BLOCK: usize = BEHIND_EVENT;
+    const SIDE: usize = BLOCK + 3;
+    const UUID: usize = SIDE + 1;
+    let session = match rows::Columns::blob(row, UUID)? {
+        Some(_) => Some(rows::uuid(row, UUID)?),
+        None => None,
+    };
+    Ok(WalletEvent {
+        event: rows::event(row)?,
+        block: rows::block(row, BLOCK)?,
+        side: rows::side(row, SIDE)?,
+        session,
+    })
+}
+
+/// One row a side, newest first. It is read in the order of its table and stops at the limit, so a
+/// page costs the same however long the history is; kinds that are not asked for are passed over.
+pub(super) fn wallet_events(
+    connection: &Connection,
+    account: Address,
+    request: &PageRequest,
+) -> Result<WalletPage, StoreError> {
+    const PAGE: &str = seen_events!(
+        "seen.account = ? AND (seen.block_number, seen.log_index, seen.side) < (?, ?, ?)
+            AND seen.block_number >= ? AND (? >> events.kind) & 1
+         ORDER BY seen.block_number DESC, seen.log_index DESC, seen.side DESC
+         LIMIT ?"
+    );
+    let PageRequest { before, kinds, from_block, to_block, limit } = request;
+    // No column holds a greater one.
+    let column = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let to_block = column(*to_block);
+    let (block, log_index, side) = match before {
+        Some(id) if column(id.position().block) <= to_block => {
+            let Position { block, log_index } = id.position();
+            (column(block), i64::from(log_index), side_column(id.side()))
+        }
+        _ => (to_block, i64::MAX, 0),
+    };
+    let kinds = kinds.iter().fold(0_i64, |kinds, kind| kinds | 1 << kind_column(*kind));
+    let params =
+        (account.as_slice(), block, log_index, side, column(*from_block), kinds, i64::from(*limit));
+    let events = all(connection, PAGE, params, wallet_event)?;
+    Ok(WalletPage { events, at: cursor(connection)?.block })
+}
+
+/// One row a side, oldest first; `None` where the block `seen` is not kept any more.
+pub(super) fn wallet_news(
+    connection: &Connection,
+    account: Address,
+    seen: Option<Block>,
+    (after, side): (Position, Side),
+    limit: u32,
+) -> Result<Option<WalletPage>, StoreError> {
+    const NEWS: &str = seen_events!(
+        "seen.account = ? AND (seen.block_number, seen.log_index, seen.side) > (?, ?, ?)
+            AND events.kind <= 4
+         ORDER BY seen.block_number, seen.log_index, seen.side
+         LIMIT ?"
+    );
+    if let Some(seen) = seen
+        && block(connection, seen.number)? != Some(seen)
+    {
+        return Ok(None);
+    }
+    let block = integer("block_number", after.block)?;
+    let (log_index, side, limit) =
+        (i64::from(after.log_index), side_column(side), i64::from(limit));
+    let params = (account.as_slice(), block, log_index, side, limit);
+    let events = all(connection, NEWS, params, wallet_event)?;
+    Ok(Some(WalletPage { events, at: cursor(connection)?.block }))
+}
+
+/// The number of a kind in its column.
+fn kind_column(kind: EventKind) -> i64 {
+    match kind {
+        EventKind::Deposit => kind::DEPOSIT,
+        EventKind::Withdrawal => kind::WITHDRAWAL,
+        EventKind::Settle => kind::SETTLE,
+        EventKind::Approval => kind::APPROVAL,
+    }
+}
+
+/// What is known of a session's payment.
+pub(super) fn session(
+    connection: &Connection,
+    session: SessionId,
+) -> Result<SessionRecord, StoreError> {
+    let id = session.0.as_slice();
+    let registered = first(connection, rows::SESSION, [id], |row| rows::session(row))?;
+    let reported = registered.as_ref().and_then(|session| session.reported_tx);
+    Ok(SessionRecord {
+        reported_skipped: match reported {
+            Some(tx_hash) => left_out_by(connection, session, tx_hash)?,
+            None => false,
+        },
+        registered,
+        settled: first(connection, SETTLED, [id], event_and_block)?,
+        last_skip: first(connection, LAST_SKIP, [id], event_and_block)?,
+        cursor: cursor(connection)?,
+    })
+}
+
+const SETTLED: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    ", ",
+    block_columns!(),
+    " FROM settlements AS it
+     CROSS JOIN events USING (block_number, log_index)
+     CROSS JOIN blocks ON blocks.number = it.block_number
+     WHERE it.session_id = ?"
+);
+
+/// The last row of a session in the order of `skips`: one look, however often it was skipped.
+pub(super) const LAST_SKIP: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    ", ",
+    block_columns!(),
+    " FROM skips AS it
+     CROSS JOIN events USING (block_number, log_index)
+     CROSS JOIN blocks ON blocks.number = it.block_number
+     WHERE it.session_id = ?
+     ORDER BY it.block_number DESC, it.log_index DESC
+     LIMIT 1"
+);
+
+fn event_and_block(row: &Row<'_>) -> Result<(Event, Block), StoreError> {
+    Ok((rows::event(row)?, rows::block(row, BEHIND_EVENT)?))
+}
+
+/// Whether the transaction `tx_hash` left out an entry of `session`.
+fn left_out_by(
+    connection: &Connection,
+    session: SessionId,
+    tx_hash: B256,
+) -> Result<bool, StoreError> {
+    const LEFT_OUT: &str = "SELECT 1 FROM skips AS it
+         CROSS JOIN events USING (block_number, log_index)
+         WHERE it.session_id = ? AND events.tx_hash = ? LIMIT 1";
+    let params = (session.0.as_slice(), tx_hash.as_slice());
+    Ok(first(connection, LEFT_OUT, params, |_| Ok(()))?.is_some())
+}
+
+/// The last rows in the order of `events` itself: as many looks as rows, however many there are.
+pub(super) const NEWEST: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    ", ",
+    block_columns!(),
+    " FROM events
+     CROSS JOIN blocks ON blocks.number = events.block_number
+     ORDER BY events.block_number DESC, events.log_index DESC
+     LIMIT ?"
+);
+
+/// The newest `limit` events, newest first.
+pub(super) fn newest_events(connection: &Connection, limit: u32) -> Result<Newest, StoreError> {
+    let events = all(connection, NEWEST, [i64::from(limit)], event_and_block)?;
+    Ok(Newest { events, cursor: cursor(connection)? })
+}
+
+pub(super) fn api_key(
+    connection: &Connection,
+    key_hash: [u8; 32],
+) -> Result<Option<ApiKey>, StoreError> {
+    first(connection, rows::API_KEY, [key_hash.as_slice()], |row| rows::api_key(row))
+}

@@ -1,0 +1,169 @@
+//! Connections that answer the API where they are asked.
+//!
+//! sqlx gives each connection a thread, and every statement is a trip there and back: some 20 µs, of
+//! which SQLite has use for one or two. What the API reads is short and, as a rule, in memory, so it is
+//! read by the thread that asks. A page that has to come from the disk holds that thread up as long
+//! as the disk takes; the others go on.
+//!
+//! To begin with a state of the database takes two locks of the file, which all connections of a
+//! process take one after the other. So a state that was begun with is read from again, for
+//! [`SAME_STATE`] at most, and never once this process has written: what it wrote is seen at once, and
+//! what another one did (a key entered from a shell) that much later.
+
+use super::open::{BUSY_TIMEOUT, READER_CACHE};
+use crate::store::StoreError;
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use std::{
+    fmt,
+    path::Path,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, TryLockError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// How long a state is read from. Under load, some twenty reads share one.
+const SAME_STATE: Duration = Duration::from_millis(1);
+
+/// Statements that each connection keeps prepared: more than there are.
+const STATEMENTS: usize = 64;
+
+/// The connections. Clones share them.
+#[derive(Clone)]
+pub(super) struct Readers(Arc<All>);
+
+struct All {
+    places: Vec<Place>,
+    /// How often this process has written.
+    writes: AtomicU64,
+}
+
+/// A connection, until they are closed.
+type Place = Mutex<Option<Reader>>;
+
+impl fmt::Debug for Readers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Readers").finish_non_exhaustive()
+    }
+}
+
+impl Readers {
+    /// `count` connections to the database at `path`, which is there: as many threads read at once.
+    pub(super) fn open(path: &Path, count: usize) -> Result<Self, StoreError> {
+        let places = (0..count).map(|_| Ok(Mutex::new(Some(Reader::open(path)?))));
+        let places = places.collect::<Result<_, StoreError>>()?;
+        Ok(Self(Arc::new(All { places, writes: AtomicU64::new(0) })))
+    }
+
+    /// What `read` finds. All that it reads is of one state of the database: none older than what this
+    /// process wrote before.
+    pub(super) fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut place = self.free();
+        // Looked at before the state is, which may then be newer, but not older.
+        let writes = self.0.writes.load(Ordering::Acquire);
+        place.as_mut().ok_or(StoreError::Closed)?.read(writes, read)
+    }
+
+    /// This process has written: what was there before is read no more, and kept for nobody. SQLite
+    /// could not use the room of its log again as long as anyone looks at what was there.
+    pub(super) fn written(&self) {
+        self.0.writes.fetch_add(1, Ordering::Release);
+        for place in &self.0.places {
+            // Who reads just now looks at it once more, or ends it the next time.
+            if let Ok(mut place) = place.try_lock()
+                && let Some(reader) = place.as_mut()
+            {
+                reader.end();
+            }
+        }
+    }
+
+    /// A connection that nobody reads with: the one that this thread had last, if it can be, because
+    /// that has in memory what the thread read.
+    fn free(&self) -> MutexGuard<'_, Option<Reader>> {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        thread_local! {
+            static USUAL: usize = THREADS.fetch_add(1, Ordering::Relaxed);
+        }
+        let places = &self.0.places;
+        let usual = USUAL.with(|usual| usual % places.len());
+        let (before, from) = places.split_at(usual);
+        for place in from.iter().chain(before) {
+            match place.try_lock() {
+                Ok(reader) => return reader,
+                Err(TryLockError::Poisoned(place)) => return recovered(place),
+                Err(TryLockError::WouldBlock) => {}
+            }
+        }
+        places[usual].lock().unwrap_or_else(recovered)
+    }
+
+    /// Closes the connections. Reads that are under way are done first.
+    pub(super) fn close(&self) {
+        for place in &self.0.places {
+            drop(place.lock().unwrap_or_else(PoisonError::into_inner).take());
+        }
+    }
+}
+
+/// After a read that panicked: its statements ended with it, and its state ends here.
+fn recovered(place: PoisonError<MutexGuard<'_, Option<Reader>>>) -> MutexGuard<'_, Option<Reader>> {
+    let mut place = place.into_inner();
+    if let Some(reader) = place.as_mut() {
+        reader.end();
+    }
+    place
+}
+
+/// A connection.
+struct Reader {
+    connection: Connection,
+    /// The state that it looks at: how often this process had written, and when it was begun with.
+    state: Option<(u64, Instant)>,
+}
+
+impl Reader {
+    fn open(path: &Path) -> Result<Self, StoreError> {
+        // Each is used by one thread at a time: SQLite need not see to that.
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "cache_size", READER_CACHE)?;
+        // A plan that does not depend on values stays: otherwise each new limit of a page is a new
+        // plan.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        Ok(Self { connection, state: None })
+    }
+
+    fn read<T>(
+        &mut self,
+        writes: u64,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let same =
+            |&(known, begun): &(u64, Instant)| known == writes && begun.elapsed() < SAME_STATE;
+        if !self.state.as_ref().is_some_and(same) {
+            self.end();
+            self.connection.prepare_cached("BEGIN")?.execute(())?;
+            self.state = Some((writes, Instant::now()));
+        }
+        read(&self.connection).inspect_err(|_| self.end())
+    }
+
+    /// Looks at that state no more.
+    fn end(&mut self) {
+        // Some errors end it by themselves.
+        if self.state.take().is_none() || self.connection.is_autocommit() {
+            return;
+        }
+        let ended = self.connection.prepare_cached("COMMIT").and_then(|mut end| end.execute(()));
+        if let Err(error) = ended {
+            tracing::error!(%error, "a read does not end");
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! `make bench-api`: how many reads the API answers, beside a bare axum handler that answers a fixed
+//! string of the same length.
+//!
+//! The daemon follows a chain of a million events, to which a block is added every two seconds.
+//! Clients ask over connections that they keep, with a thousand keys in turn, and all of it is on one
+//! machine. Bare handler and API take turns; what is said is the median of the rounds' ratios. Then
+//! wallets are asked for at half of what was reached, and the time of each answer counts from the
+//! moment when its request was due. The last line is a JSON object.
+
+use axum::{Router, routing::get};
+use eyre::{Result, ensure, eyre};
+use luxxon_bindings::MicroUsdc;
+use luxxon_indexer::{
+    key::{Environment, PlainKey},
+    ledger::meter::Reading,
+    store::{NewApiKey, NewSession, NewWorkspace, Scope, SqliteStore, Store},
+};
+use luxxon_tests::{
+    Daemon,
+    bench::{
+        BenchChain,
+        chain::{ACCOUNTS, OPERATORS, consumer, known_session, operator},
+        figures::{Progress, load, milliseconds, numbers, percentile, rounded},
+        load::{self as clients, Connection, Requests, pace, saturate},
+    },
+    command,
+};
+use serde_json::{Map, Value, json};
+use std::{
+    net::{SocketAddr, TcpListener},
+    path::Path,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+use tokio::{runtime, time::interval};
+
+/// Events before the first request, unless the command line says another number.
+const USUAL: [u64; 1] = [1_000_000];
+/// Events in each block of those.
+const IN_A_BLOCK: u64 = 1_000;
+/// Keys, each of a workspace and a wallet of its own.
+const KEYS: u64 = 1_000;
+/// Settled sessions of each key that are registered.
+const SESSIONS_OF_A_KEY: u64 = 4;
+/// Blocks are final at once, as good as.
+const SLOTS: u64 = 1;
+/// As on Base.
+const BLOCK_TIME: Duration = Duration::from_secs(2);
+/// Events in each block that comes meanwhile.
+const EVENTS: u64 = 20;
+/// Connections at once.
+const CONNECTIONS: usize = 32;
+/// Rounds, and how long each part of one takes.
+const ROUNDS: usize = 9;
+const TIME: Duration = Duration::from_secs(2);
+/// How long wallets are asked for at half of what was reached.
+const PACED: Duration = Duration::from_secs(20);
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let events = numbers(&USUAL)?[0];
+    ensure!(events >= ACCOUNTS, "at least {ACCOUNTS} events, so that each account has a pool");
+    eprintln!("a chain of {events} events");
+    let chain = BenchChain::start(SLOTS).await?;
+    chain.fill(events, events.div_ceil(IN_A_BLOCK)).await?;
+    for _ in 0..SESSIONS_OF_A_KEY {
+        chain.send_sessions(ACCOUNTS).await?;
+        chain.mine().await?;
+    }
+    let db = chain.path("api.db");
+    eprintln!("{KEYS} keys and {} sessions", KEYS * SESSIONS_OF_A_KEY);
+    chain.empty_database(&db).await?;
+    let keys = register(&db).await?;
+
+    let daemon = daemon(&chain, &db).await?;
+    let url: url::Url = daemon.api_url().parse()?;
+    let server = url.socket_addrs(|| None)?.pop().ok_or_else(|| eyre!("no address in {url}"))?;
+    caught_up(server, &keys[0], chain.head().await?).await?;
+    let kinds = kinds(&keys);
+    let blocks = tokio::spawn(async move {
+        let mut due = interval(BLOCK_TIME);
+        loop {
+            due.tick().await;
+            chain.send(EVENTS).await?;
+            chain.mine().await?;
+        }
+        #[expect(unreachable_code, reason = "says what the task returns")]
+        Ok::<(), eyre::Report>(())
+    });
+
+    let mut measured = Vec::new();
+    for (name, requests) in kinds {
+        let mut connection = Connection::open(server).await?;
+        let body = connection.ask(&requests[0]).await?;
+        measured.push(Kind { name, bare: bare(body.len())?, requests, rounds: Vec::new() });
+    }
+    let mut progress = Progress::new("rounds");
+    for round in 1..=ROUNDS {
+        for kind in &mut measured {
+            let bare = saturate(kind.bare, CONNECTIONS, &kind.requests, TIME).await?;
+            let before = daemon.busy()?;
+            let ours = saturate(server, CONNECTIONS, &kind.requests, TIME).await?;
+            let busy = daemon.busy()?.saturating_sub(before);
+            let busy = busy.as_secs_f64() / (ours * TIME.as_secs_f64());
+            kind.rounds.push(Round { bare, ours, busy });
+        }
+        progress.at(round as u64, ROUNDS as u64);
+    }
+    let half = measured[0].middle(|round| round.ours) / 2.0;
+    let times = pace(server, CONNECTIONS, &measured[0].requests, half, PACED).await?;
+    ensure!(!blocks.is_finished(), "no more blocks came: {:?}", blocks.await);
+    blocks.abort();
+    daemon.stop().await?;
+
+    println!("{events} events, {KEYS} keys, {CONNECTIONS} connections; load {}", load());
+    let mut figures = Map::new();
+    for kind in &measured {
+        let name = kind.name;
+        let (bare, ours) = (kind.middle(|round| round.bare), kind.middle(|round| round.ours));
+        let ratio = kind.middle(|round| round.ours / round.bare);
+        let (percent, busy) = (ratio * 1e2, kind.middle(|round| round.busy) * 1e6);
+        println!(
+            "{name:>12}: {ours:>7.0}/s, bare {bare:>7.0}/s, {percent:.1} %, {busy:.1} µs of a core"
+        );
+        figures.insert(format!("{name}Ratio"), rounded(ratio, 3));
+        figures.insert(format!("{name}PerSecond"), rounded(ours, 0));
+        figures.insert(format!("{name}BarePerSecond"), rounded(bare, 0));
+        figures.insert(format!("{name}CoreMicros"), rounded(busy, 1));
+    }
+    let [p50, p99] = [50, 99].map(|p| milliseconds(percentile(&times, p)));
+    println!("      wallet: p50 {p50:.2} ms, p99 {p99:.2} ms at {half:.0}/s");
+    figures.insert("walletP50Ms".to_owned(), rounded(p50, 2));
+    figures.insert("walletP99Ms".to_owned(), rounded(p99, 2));
+    figures.insert("events".to_owned(), json!(events));
+    println!("{}", Value::Object(figures));
+    Ok(())
+}
+
+/// One kind of read, and what was measured of it.
+struct Kind {
+    name: &'static str,
+    /// Where a string of the same length is served.
+    bare: SocketAddr,
+    requests: Requests,
+    rounds: Vec<Round>,
+}
+
+struct Round {
+    /// Answers a second: of the bare handler, and of the API.
+    bare: f64,
+    ours: f64,
+    /// How long the daemon kept a core busy for each, in seconds.
+    busy: f64,
+}
+
+impl Kind {
+    fn middle(&self, of: fn(&Round) -> f64) -> f64 {
+        let mut values: Vec<f64> = self.rounds.iter().map(of).collect();
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    }
+}
+
+/// The requests of each kind, the keys in turn.
+fn kinds(keys: &[String]) -> [(&'static str, Requests); 3] {
+    let each = |target: &dyn Fn(u64) -> String| -> Requests {
+        (0..).zip(keys).map(|(number, key)| clients::get(&target(number), key)).collect()
+    };
+    [
+        ("wallet", each(&|_| "/api/v1/wallet".to_owned())),
+        ("events", each(&|_| "/api/v1/wallet/events?limit=50".to_owned())),
+        ("settlement", each(&|number| format!("/api/v1/settlements/{}", known_session(number)))),
+    ]
+}
+
+/// Enters keys and their sessions. Returns the keys.
+async fn register(db: &Path) -> Result<Vec<String>> {
+    let store = SqliteStore::open_existing(db).await?;
+    let (mut keys, mut progress) = (Vec::new(), Progress::new("keys entered"));
+    let workspace = async |slug: String, wallet| {
+        store.add_workspace(NewWorkspace { name: slug.clone(), slug, wallet }).await
+    };
+    let mut paid = Vec::new();
+    for number in 0..OPERATORS {
+        paid.push(workspace(format!("operator-{number}"), operator(number)).await?.id);
+    }
+    for (number, operator_workspace) in (0..KEYS).zip(paid.into_iter().cycle()) {
+        let own = workspace(format!("consumer-{number}"), consumer(number)).await?;
+        let key = PlainKey::generate(Environment::Test, own.id)?;
+        let scopes = vec![Scope::WalletRead, Scope::SessionsRead];
+        let (workspace, key_hash, label) = (own.id, key.hash(), "bench".to_owned());
+        let prefix = key.prefix();
+        store.add_api_key(NewApiKey { workspace, key_hash, prefix, label, scopes }).await?;
+        for turn in 0..SESSIONS_OF_A_KEY {
+            let session = NewSession {
+                id: known_session(number + turn * ACCOUNTS),
+                consumer_workspace: own.id,
+                operator_workspace,
+                rate_per_second: MicroUsdc::new(1_000),
+                platform_fee_bps: 1_500,
+                max_duration_seconds: 3_600,
+                reading: Some(Reading {
+                    started_at: 1_700_000_000_000,
+                    ended_at: 1_700_000_060_000,
+                    disconnects: Vec::new(),
+                }),
+            };
+            store.register_session(session).await?;
+        }
+        keys.push(key.reveal().to_owned());
+        progress.at(number + 1, KEYS);
+    }
+    store.close().await;
+    Ok(keys)
+}
+
+async fn daemon(chain: &BenchChain, db: &Path) -> Result<Daemon> {
+    let options = chain.daemon_options(db).await?;
+    let flags = ["run", "--key-requests-per-second", "0", "--audit-seconds", "0"];
+    let mut command = command::on_chain(&options, &flags);
+    command.env("LUXXON_LOG", "warn").env("LUXXON_POLL_MS", "1000");
+    Daemon::serving(command).await
+}
+
+/// Waits until block `head` is in.
+async fn caught_up(server: SocketAddr, key: &str, head: u64) -> Result<()> {
+    let (mut progress, mut look) = (Progress::new("blocks taken in"), interval(TIME));
+    let request = clients::get("/api/v1/wallet", key);
+    loop {
+        look.tick().await;
+        let mut connection = Connection::open(server).await?;
+        let wallet: Value = serde_json::from_slice(connection.ask(&request).await?)?;
+        let block = wallet["data"]["lastSyncBlock"].as_str().unwrap_or_default();
+        let block: u64 = block.parse()?;
+        if block >= head {
+            return Ok(());
+        }
+        progress.at(block, head);
+    }
+}
+
+/// Serves a fixed string of `length` bytes, on threads of its own.
+fn bare(length: usize) -> Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    let text: Arc<str> = "x".repeat(length).into();
+    let runtime = runtime::Builder::new_multi_thread().enable_all().build()?;
+    thread::spawn(move || {
+        let text = axum::body::Bytes::from(text.to_string());
+        let answer = get(async move || text.clone());
+        let router = Router::new().fallback(answer);
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            axum::serve(listener, router).await
+        })
+    });
+    Ok(address)
+}
