@@ -1,5 +1,5 @@
-use super::{openapi::formats, time};
-use crate::store::StoreError;
+use super::{consistency::SyncedTo, openapi::formats, time};
+use crate::{ledger::Block, store::StoreError};
 use axum::{
     Json,
     http::{
@@ -119,13 +119,15 @@ pub struct ApiError {
     detail: Option<Cow<'static, str>>,
     /// Seconds after which it may be tried again.
     retry_after: Option<u32>,
+    /// The block that it is true at.
+    at: Option<Block>,
 }
 
 impl ApiError {
     /// The code with its usual message.
     #[must_use]
     pub fn new(code: Code) -> Self {
-        Self { code, message: code.message().into(), detail: None, retry_after: None }
+        Self { code, message: code.message().into(), detail: None, retry_after: None, at: None }
     }
 
     /// With a label that says where it failed: `<field or resource>:<what>`. Safe to show to
@@ -139,6 +141,12 @@ impl ApiError {
     #[must_use]
     pub fn retry_after(self, seconds: u32) -> Self {
         Self { retry_after: Some(seconds), ..self }
+    }
+
+    /// True at a block: the answer's sync token names it.
+    #[must_use]
+    pub fn true_at(self, block: Block) -> Self {
+        Self { at: Some(block), ..self }
     }
 
     /// With another message.
@@ -208,6 +216,9 @@ impl IntoResponse for ApiError {
         }
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(block) = self.at {
+            response.extensions_mut().insert(SyncedTo(block));
         }
         response
     }

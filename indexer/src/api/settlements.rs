@@ -163,14 +163,16 @@ pub(super) async fn settlement<S: Store>(
     caller.needs(Scope::SessionsRead)?;
     let uuid = path_uuid(path, "sessionId:malformed")?;
     let record = api.store.session(SessionId::of(uuid)).await?;
+    let at = record.cursor.block;
     let settled = record.settled.as_ref().map(payment).transpose()?;
     if record.registered.is_none() && settled.is_none() {
-        return Err(ApiError::new(Code::SessionNotFound));
+        return Err(ApiError::new(Code::SessionNotFound).true_at(at));
     }
     if !is_side(&caller, record.registered.as_ref(), settled.as_ref()) {
-        return Err(ApiError::new(Code::NotAuthorized).detail("session:viewDenied"));
+        let refused = ApiError::new(Code::NotAuthorized).detail("session:viewDenied");
+        return Err(refused.true_at(at));
     }
-    Ok(TrueAt(record.cursor.block, view(uuid, &record)?))
+    Ok(TrueAt(at, view(uuid, &record)?))
 }
 
 /// A session's payment as the platform shows it.

@@ -2,9 +2,9 @@
 
 use super::{Answer, Server, ask, get_without_key, options};
 use crate::{
-    api::{Options, PublicConfig, router},
+    api::{Options, PublicConfig, consistency::SyncedTo, router},
     store::Store,
-    testing::{CONSUMER, block, deposit, forked, take},
+    testing::{CONSUMER, OPERATOR, block, deposit, forked, settle, take},
 };
 use axum::{
     body::Body,
@@ -12,6 +12,8 @@ use axum::{
 };
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
+use tower::ServiceExt;
+use uuid::Uuid;
 
 const TOKEN: &str = "x-lx-sync-token";
 
@@ -55,6 +57,25 @@ async fn every_answer_carries_the_token_of_the_last_block() {
     assert_ne!(second, first);
     for seen in [first, second] {
         get_with(&server, "/wallet", &seen).await.data();
+    }
+}
+
+/// A refusal says something about a state too: a token read afterwards may be of another one.
+#[tokio::test]
+async fn a_refused_settlement_names_the_block_it_was_looked_for_at() {
+    let server = Server::start().await;
+    let payment = settle(Uuid::from_u128(7), CONSUMER, OPERATOR, 4, 1);
+    take(&server.store, block(101), [deposit(CONSUMER, 5), payment]).await;
+    for (session, status) in [(7, 403), (8, 404)] {
+        let path = format!("/api/v1/settlements/{}", Uuid::from_u128(session));
+        let request = Request::get(path)
+            .header(AUTHORIZATION, format!("Bearer {}", server.stranger.key))
+            .body(Body::empty())
+            .unwrap();
+        let response = server.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), status);
+        let at = response.extensions().get::<SyncedTo>().map(|SyncedTo(block)| *block);
+        assert_eq!(at, Some(block(101)), "{status}");
     }
 }
 
