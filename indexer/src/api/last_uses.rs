@@ -1,7 +1,6 @@
 use crate::store::{Store, StoreError};
 use std::{
     collections::HashMap,
-    mem,
     sync::{Mutex, PoisonError},
 };
 use uuid::Uuid;
@@ -21,23 +20,22 @@ impl LastUses {
         *last = now.max(*last);
     }
 
-    /// Writes down what was noted since the last time. Where that fails, it is noted again.
+    /// Writes down what was noted since the last time. Until that is done it stays noted: a write
+    /// that fails, or is given up half way, loses nothing.
     ///
     /// # Errors
     ///
     /// Those of the store.
     pub async fn write_down(&self, store: &impl Store) -> Result<(), StoreError> {
-        let noted = mem::take(&mut *self.noted.lock().unwrap_or_else(PoisonError::into_inner));
-        if noted.is_empty() {
+        let written = self.noted.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if written.is_empty() {
             return Ok(());
         }
-        let uses: Vec<(Uuid, u64)> = noted.into_iter().collect();
-        let outcome = store.note_uses(&uses).await;
-        if outcome.is_err() {
-            for (key, at) in uses {
-                self.note(key, at);
-            }
-        }
-        outcome
+        let uses: Vec<(Uuid, u64)> = written.iter().map(|(key, at)| (*key, *at)).collect();
+        store.note_uses(&uses).await?;
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        // Meanwhile some may have been used again.
+        noted.retain(|key, at| written.get(key) != Some(at));
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Answer, Server, get, get_without_key, options};
 use crate::{
-    api::router,
+    api::{LastUses, router},
     ledger::{Block, Event, Position, Side},
     store::{
         AccountState, ApiKey, Batch, Cursor, Heights, Level, NewApiKey, NewSession, NewWorkspace,
@@ -12,7 +12,8 @@ use crate::{
 };
 use alloy::primitives::{Address, B256};
 use luxxon_bindings::{MicroUsdc, SessionId};
-use tokio::sync::watch;
+use std::time::Duration;
+use tokio::{sync::watch, time::timeout};
 use uuid::Uuid;
 
 const GUARDED: [&str; 3] =
@@ -222,4 +223,21 @@ async fn a_panic_is_an_answer_and_keeps_its_reason_to_itself() {
             answer.refused(500, "INTERNAL_SERVER_ERROR", "Unexpected error", None);
         }
     }
+}
+
+/// The daemon gives up what it has under way when it stops, and writes once more.
+#[tokio::test]
+async fn uses_of_keys_stay_noted_until_they_are_written_down() {
+    let server = Server::start().await;
+    let workspace = server.consumer.workspace.id;
+    let key = server.store.api_keys(workspace).await.unwrap()[0].id;
+    let uses = LastUses::default();
+    uses.note(key, 7);
+    let silent = Failing(Failure::Silence);
+    timeout(Duration::from_millis(10), uses.write_down(&silent)).await.unwrap_err();
+    uses.write_down(&Failing(Failure::Error)).await.unwrap_err();
+    uses.write_down(&server.store).await.unwrap();
+    assert_eq!(server.store.api_keys(workspace).await.unwrap()[0].last_used_at, Some(7));
+    // Nothing is left, so nobody is asked.
+    uses.write_down(&Failing(Failure::Error)).await.unwrap();
 }
