@@ -24,16 +24,18 @@ const LONGEST_ID: usize = 64;
 /// How long a request may take, its body included: longer than a client waits for its own writes.
 const LONGEST_REQUEST: Duration = Duration::from_secs(10);
 
+/// Ends what takes too long. A body that does not come is told of before.
+pub(super) async fn in_time(request: Request, next: Next) -> Response {
+    let answered = timeout(LONGEST_REQUEST, next.run(request)).await;
+    answered.unwrap_or_else(|_| ApiError::new(Code::Unavailable).retry_after(1).into_response())
+}
+
 /// Gives each request a name, the client's where that is one, and the same to its answer; logs both.
-/// Ends what takes too long.
-pub(super) async fn keep(request: Request, next: Next) -> Response {
+pub(super) async fn named(request: Request, next: Next) -> Response {
     let id = given_id(request.headers()).unwrap_or_else(new_id);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let began = Instant::now();
-    // A body that does not come is told of before.
-    let answered = timeout(LONGEST_REQUEST, next.run(request)).await;
-    let mut response = answered
-        .unwrap_or_else(|_| ApiError::new(Code::Unavailable).retry_after(1).into_response());
+    let mut response = next.run(request).await;
     let status = response.status().as_u16();
     let (name, micros) = (id.to_str().unwrap_or_default(), began.elapsed().as_micros());
     if response.status().is_server_error() {

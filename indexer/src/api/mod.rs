@@ -134,20 +134,26 @@ pub fn router<S: Store>(store: S, options: Options) -> Router {
         .method_not_allowed_fallback(other_method)
         .layer(middleware::from_fn_with_state(api.clone(), consistency::keep::<S>))
         .with_state(api.clone());
+    let v1 = bounded(v1);
     // Without origins, OPTIONS is a method like any other that nothing here knows.
     let v1 = if cors_origins.is_empty() { v1 } else { v1.layer(cors(cors_origins)) };
-    let mut routes =
-        Router::new().route("/docs", get(docs::page)).nest(Surface::Published.prefix(), v1);
+    let mut routes = Router::new().route("/docs", get(docs::page));
     if administered {
         routes =
             routes.nest(Surface::Internal.prefix(), admin::routes().into_router().with_state(api));
     }
-    with_manners(routes.fallback(unknown_route).method_not_allowed_fallback(other_method))
+    let routes = routes.fallback(unknown_route).method_not_allowed_fallback(other_method);
+    named(bounded(routes).nest(Surface::Published.prefix(), v1))
 }
 
-/// What every route has in common.
-fn with_manners(routes: Router) -> Router {
-    routes.layer(CatchPanicLayer::custom(panicked)).layer(middleware::from_fn(manners::keep))
+/// Answers what panics or takes too long. It lies within CORS: pages may read that too.
+fn bounded(routes: Router) -> Router {
+    routes.layer(CatchPanicLayer::custom(panicked)).layer(middleware::from_fn(manners::in_time))
+}
+
+/// Gives every answer its request's name. It lies around CORS, which answers some by itself.
+fn named(routes: Router) -> Router {
+    routes.layer(middleware::from_fn(manners::named))
 }
 
 /// The routes under `/api/v1`.

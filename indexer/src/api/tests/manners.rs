@@ -1,4 +1,8 @@
-use super::{Answer, Server, add_key, ask, get, options};
+use super::{
+    Answer, Server, add_key, ask,
+    failures::{Failing, Failure},
+    get, options,
+};
 use crate::{
     api::{Options, router},
     store::Scope,
@@ -104,5 +108,23 @@ async fn a_named_site_may_send_what_the_api_reads() {
         let answer = open.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         let allowed = answer.headers()["access-control-allow-headers"].to_str().unwrap();
         assert!(allowed.split(',').any(|one| one == header), "{header} is not in {allowed}");
+    }
+}
+
+/// A page that may not read what went wrong takes it for a broken network.
+#[tokio::test]
+async fn a_named_site_may_read_what_went_wrong_too() {
+    let cors_origins = vec![HeaderValue::from_static("https://console.example")];
+    for (failure, status) in [(Failure::PanicWithText, 500), (Failure::Silence, 503)] {
+        let options = Options { cors_origins: cors_origins.clone(), ..options() };
+        let request = Request::get("/api/v1/config")
+            .header("origin", "https://console.example")
+            .header("x-request-id", "call-7");
+        let request = request.body(Body::empty()).unwrap();
+        let answer = ask(&router(Failing(failure), options), request).await;
+        assert_eq!(answer.status, status);
+        let headers = ["access-control-allow-origin", "x-request-id"];
+        let found = headers.map(|name| answer.headers.get(name).and_then(|at| at.to_str().ok()));
+        assert_eq!(found, [Some("https://console.example"), Some("call-7")], "{status}");
     }
 }
