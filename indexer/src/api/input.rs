@@ -91,6 +91,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             let too_large = rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE;
             invalid(if too_large { "body:tooLarge" } else { "body:unreadable" })
         })?;
+        // An array would be read as the fields in their order.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(invalid("body:malformed"));
+        }
         let mut json = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut json).map_err(|error| blamed(&error))?;
         json.end().map_err(|_| invalid("body:malformed"))?;
@@ -104,13 +108,16 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
 }
 
-/// The field that cannot be read, or is missing, or is not known.
+/// The field that cannot be read, or is missing, or is there twice, or is not known.
 fn blamed(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
     let path = error.path().to_string();
     let text = error.inner().to_string();
     let named = |what: &str| text.strip_prefix(what).and_then(|rest| rest.split('`').next());
     if let Some(field) = named("missing field `") {
         return invalid(format!("{field}:missing"));
+    }
+    if let Some(field) = named("duplicate field `") {
+        return invalid(format!("{field}:duplicate"));
     }
     if path != "." && error.inner().is_data() {
         let what = if text.starts_with("unknown field") { "unknown" } else { "malformed" };

@@ -1,6 +1,7 @@
 //! What every request and every answer of the API has in common.
 
 use super::error::{ApiError, Code};
+use crate::key::PlainKey;
 use axum::{
     body::Body,
     extract::Request,
@@ -33,7 +34,7 @@ pub(super) async fn in_time(request: Request, next: Next) -> Response {
 /// Gives each request a name, the client's where that is one, and the same to its answer; logs both.
 pub(super) async fn named(request: Request, next: Next) -> Response {
     let id = given_id(request.headers()).unwrap_or_else(new_id);
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, path) = (request.method().clone(), loggable(request.uri().path()).to_owned());
     let began = Instant::now();
     let mut response = next.run(request).await;
     let status = response.status().as_u16();
@@ -47,6 +48,11 @@ pub(super) async fn named(request: Request, next: Next) -> Response {
     response
 }
 
+/// `path` as the log may have it: some clients put their key where it does not belong.
+fn loggable(path: &str) -> &str {
+    if path.contains(PlainKey::MARK) { "…" } else { path }
+}
+
 /// A name is to be found in a log, not to be kept from anyone: it takes no system call.
 fn new_id() -> HeaderValue {
     let id = Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid().to_string();
@@ -56,7 +62,9 @@ fn new_id() -> HeaderValue {
 fn given_id(headers: &HeaderMap) -> Option<HeaderValue> {
     let id = headers.get(REQUEST_ID)?;
     let fits = (1..=LONGEST_ID).contains(&id.len());
-    (fits && id.as_bytes().iter().all(u8::is_ascii_graphic)).then(|| id.clone())
+    let fits = fits && id.as_bytes().iter().all(u8::is_ascii_graphic);
+    let holds_key = id.to_str().is_ok_and(|id| id.contains(PlainKey::MARK));
+    (fits && !holds_key).then(|| id.clone())
 }
 
 /// What the client has, by its word: the values of `If-None-Match`.

@@ -33,7 +33,7 @@ async fn every_answer_names_its_request_as_the_client_does_where_it_does() {
     assert_ne!(first, second);
     let given = get_with(&server, "/wallet", &[("x-request-id", "call-7")]).await;
     assert_eq!(given.headers["x-request-id"], "call-7");
-    for other in ["", "two words", &"x".repeat(65)] {
+    for other in ["", "two words", &"x".repeat(65), "lxxn_test_abc123_consumer"] {
         let answer = get_with(&server, "/wallet", &[("x-request-id", other)]).await;
         assert_ne!(answer.headers["x-request-id"], other);
     }
