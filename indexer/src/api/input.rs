@@ -9,8 +9,11 @@ use axum::{
     http::{HeaderMap, header::CONTENT_TYPE},
 };
 use luxxon_bindings::MicroUsdc;
-use serde::de::DeserializeOwned;
-use std::{borrow::Cow, time::Duration};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+use std::{borrow::Cow, fmt, marker::PhantomData, time::Duration};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -60,6 +63,37 @@ pub(super) fn kind(text: &str) -> Result<EventKind, ApiError> {
     known.ok_or_else(|| invalid("kind:unknown"))
 }
 
+/// A JSON object: an array would be taken for the fields in their order.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(fields))
+            }
+        }
+
+        json.deserialize_map(Fields(PhantomData)).map(Self)
+    }
+}
+
+/// A list of JSON objects.
+pub(super) fn objects<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    json: D,
+) -> Result<Vec<T>, D::Error> {
+    let objects = Vec::<Object<T>>::deserialize(json)?;
+    Ok(objects.into_iter().map(|Object(value)| value).collect())
+}
+
 /// An amount of µUSDC, in digits alone.
 pub(super) fn micro_usdc(text: &str) -> Option<MicroUsdc> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -91,12 +125,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             let too_large = rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE;
             invalid(if too_large { "body:tooLarge" } else { "body:unreadable" })
         })?;
-        // An array would be read as the fields in their order.
-        if !bytes.trim_ascii_start().starts_with(b"{") {
-            return Err(invalid("body:malformed"));
-        }
         let mut json = serde_json::Deserializer::from_slice(&bytes);
-        let value = serde_path_to_error::deserialize(&mut json).map_err(|error| blamed(&error))?;
+        let Object(value) =
+            serde_path_to_error::deserialize(&mut json).map_err(|error| blamed(&error))?;
         json.end().map_err(|_| invalid("body:malformed"))?;
         Ok(Self(value))
     }

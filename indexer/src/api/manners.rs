@@ -48,9 +48,10 @@ pub(super) async fn named(request: Request, next: Next) -> Response {
     response
 }
 
-/// `path` as the log may have it: some clients put their key where it does not belong.
+/// `path` as the log may have it: some clients put their key where it does not belong, and with `%`
+/// it can be written in other ways. No path that is known has one.
 fn loggable(path: &str) -> &str {
-    if path.contains(PlainKey::MARK) { "…" } else { path }
+    if path.contains(PlainKey::MARK) || path.contains('%') { "…" } else { path }
 }
 
 /// A name is to be found in a log, not to be kept from anyone: it takes no system call.

@@ -4,7 +4,7 @@ use crate::{
         Api,
         envelope::{Answer, Success},
         error::{ApiError, Code},
-        input::{Body, invalid, micro_usdc, path_uuid, uuid},
+        input::{Body, invalid, micro_usdc, objects, path_uuid, uuid},
         openapi::formats,
         settlements::{SettlementDto, view},
         time,
@@ -45,7 +45,7 @@ pub(in crate::api) struct RegistrationDto {
     #[schema(value_type = Option<formats::GivenTime>)]
     ended_at: Option<String>,
     /// When it was cut off. Only what lies between start and end counts.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects")]
     #[schema(max_items = 10_000)]
     disconnect_windows: Vec<DisconnectDto>,
 }

@@ -355,6 +355,7 @@ async fn what_cannot_be_registered_is_refused_by_the_name_of_its_field() {
         ("endedAt", Value::Null, "endedAt:missing"),
         ("disconnectWindows", json!([{ "startedAt": "x" }]), "disconnectWindows:malformed"),
         ("disconnectWindows", json!([{}]), "startedAt:missing"),
+        ("disconnectWindows", json!([["2026-05-13T11:30:00Z"]]), "disconnectWindows[0]:malformed"),
         ("tip", json!("1"), "tip:unknown"),
     ] {
         put(&server, &path(), &with(&right, field, value)).await.invalid(detail);
