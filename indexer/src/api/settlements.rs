@@ -287,17 +287,27 @@ fn differences(
         rate_per_second: session.terms.rate_per_second,
         ..composed.copied().unwrap_or(*settled)
     };
-    let both = |of: fn(&Settlement) -> String| (of(&registered), of(settled));
     [
-        ("from", both(|terms| terms.from.to_string())),
-        ("to", both(|terms| terms.to.to_string())),
-        ("toAmount", both(|terms| terms.to_amount.to_string())),
-        ("feeAmount", both(|terms| terms.fee_amount.to_string())),
-        ("ratePerSecond", both(|terms| terms.rate_per_second.to_string())),
-        ("chargeableSeconds", both(|terms| terms.chargeable_seconds.to_string())),
+        difference("from", registered.from, settled.from),
+        difference("to", registered.to, settled.to),
+        difference("toAmount", registered.to_amount, settled.to_amount),
+        difference("feeAmount", registered.fee_amount, settled.fee_amount),
+        difference("ratePerSecond", registered.rate_per_second, settled.rate_per_second),
+        difference("chargeableSeconds", registered.chargeable_seconds, settled.chargeable_seconds),
     ]
     .into_iter()
-    .filter(|(_, (registered, settled))| registered != settled)
-    .map(|(field, (registered, settled))| DifferenceDto { field, registered, settled })
+    .flatten()
     .collect()
+}
+
+/// As a rule there is none, and nothing to be written out: an address takes a hash.
+fn difference<T: Copy + PartialEq + ToString>(
+    field: &'static str,
+    registered: T,
+    settled: T,
+) -> Option<DifferenceDto> {
+    (registered != settled).then(|| {
+        let (registered, settled) = (registered.to_string(), settled.to_string());
+        DifferenceDto { field, registered, settled }
+    })
 }
