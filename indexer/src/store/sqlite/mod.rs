@@ -28,7 +28,7 @@ pub use find::Misplaced;
 use lock::Lock;
 use luxxon_bindings::{MicroUsdc, SessionId};
 pub use maintenance::{Contradiction, Rebuilt};
-use readers::Readers;
+use readers::{Hold, Readers};
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 use std::{
     ops::{Deref, DerefMut},
@@ -233,24 +233,25 @@ impl Store for SqliteStore {
 }
 
 impl SqliteStore {
-    async fn write(&self) -> Result<Writing<'_>, StoreError> {
+    async fn write(&self) -> Result<Writing, StoreError> {
+        let hold = self.readers.hold();
         let tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        Ok(Writing { tx, readers: &self.readers })
+        Ok(Writing { tx, _hold: hold })
     }
 }
 
 /// A transaction that writes. It is taken back where it is dropped.
-struct Writing<'s> {
+struct Writing {
     tx: Transaction<'static, Sqlite>,
-    readers: &'s Readers,
+    /// Dropped after it.
+    _hold: Hold,
 }
 
-impl Writing<'_> {
+impl Writing {
     /// Makes it last, and seen by every read from then on.
     async fn commit(self) -> Result<(), StoreError> {
-        self.tx.commit().await?;
-        self.readers.written();
-        Ok(())
+        let Self { tx, _hold } = self;
+        Ok(tx.commit().await?)
     }
 
     #[cfg(test)]
@@ -259,7 +260,7 @@ impl Writing<'_> {
     }
 }
 
-impl Deref for Writing<'_> {
+impl Deref for Writing {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
@@ -267,7 +268,7 @@ impl Deref for Writing<'_> {
     }
 }
 
-impl DerefMut for Writing<'_> {
+impl DerefMut for Writing {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
         &mut self.tx
     }

@@ -7,8 +7,9 @@
 //!
 //! To begin with a state of the database takes two locks of the file, which all connections of a
 //! process take one after the other. So a state that was begun with is read from again, for
-//! [`SAME_STATE`] at most, and never once this process has written: what it wrote is seen at once, and
-//! what another one did (a key entered from a shell) that much later.
+//! [`SAME_STATE`] at most, but not while this process writes, nor once it has: no read sees an older
+//! state than one that ended before it began. What another process wrote (a key entered from a shell)
+//! is seen that much later.
 
 use super::open::{BUSY_TIMEOUT, READER_CACHE};
 use crate::store::StoreError;
@@ -37,6 +38,8 @@ struct All {
     places: Vec<Place>,
     /// How often this process has written.
     writes: AtomicU64,
+    /// How many of its transactions are under way.
+    writing: AtomicUsize,
 }
 
 /// A connection, until they are closed.
@@ -53,33 +56,44 @@ impl Readers {
     pub(super) fn open(path: &Path, count: usize) -> Result<Self, StoreError> {
         let places = (0..count).map(|_| Ok(Mutex::new(Some(Reader::open(path)?))));
         let places = places.collect::<Result<_, StoreError>>()?;
-        Ok(Self(Arc::new(All { places, writes: AtomicU64::new(0) })))
+        Ok(Self(Arc::new(All { places, writes: AtomicU64::new(0), writing: AtomicUsize::new(0) })))
     }
 
     /// What `read` finds. All that it reads is of one state of the database: none older than what this
-    /// process wrote before.
+    /// process wrote before, or another read saw that ended before.
     pub(super) fn read<T>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut place = self.free();
-        // Looked at before the state is, which may then be newer, but not older.
-        let writes = self.0.writes.load(Ordering::Acquire);
-        place.as_mut().ok_or(StoreError::Closed)?.read(writes, read)
+        let reader = place.as_mut().ok_or(StoreError::Closed)?;
+        let kept = self.kept();
+        let found = reader.read(kept, read);
+        if kept.is_none() || self.kept() != kept {
+            reader.end();
+        }
+        found
     }
 
-    /// This process has written: what was there before is read no more, and kept for nobody. SQLite
-    /// could not use the room of its log again as long as anyone looks at what was there.
-    pub(super) fn written(&self) {
-        self.0.writes.fetch_add(1, Ordering::Release);
+    /// How often this process had written, where a state may be read from again; `None` while it writes.
+    fn kept(&self) -> Option<u64> {
+        let nobody_writes = self.0.writing.load(Ordering::SeqCst) == 0;
+        nobody_writes.then(|| self.0.writes.load(Ordering::SeqCst))
+    }
+
+    /// This process is about to write. No state is kept until it is through: another read could have
+    /// seen a newer one by then, and SQLite could not use the room of its log again.
+    pub(super) fn hold(&self) -> Hold {
+        self.0.writing.fetch_add(1, Ordering::SeqCst);
         for place in &self.0.places {
-            // Who reads just now looks at it once more, or ends it the next time.
+            // Who reads just now ends its state itself.
             if let Ok(mut place) = place.try_lock()
                 && let Some(reader) = place.as_mut()
             {
                 reader.end();
             }
         }
+        Hold(self.clone())
     }
 
     /// A connection that nobody reads with: the one that this thread had last, if it can be, because
@@ -107,6 +121,18 @@ impl Readers {
         for place in &self.0.places {
             drop(place.lock().unwrap_or_else(PoisonError::into_inner).take());
         }
+    }
+}
+
+/// While it is there, no state is kept.
+pub(super) struct Hold(Readers);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let Self(Readers(all)) = self;
+        // In this order: whoever sees that nobody writes sees also that somebody did.
+        all.writes.fetch_add(1, Ordering::SeqCst);
+        all.writing.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -140,17 +166,19 @@ impl Reader {
         Ok(Self { connection, state: None })
     }
 
+    /// Reads from the state of before where it is `kept`.
     fn read<T>(
         &mut self,
-        writes: u64,
+        kept: Option<u64>,
         read: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let same =
-            |&(known, begun): &(u64, Instant)| known == writes && begun.elapsed() < SAME_STATE;
+        let same = |&(writes, begun): &(u64, Instant)| {
+            kept == Some(writes) && begun.elapsed() < SAME_STATE
+        };
         if !self.state.as_ref().is_some_and(same) {
             self.end();
             self.connection.prepare_cached("BEGIN")?.execute(())?;
-            self.state = Some((writes, Instant::now()));
+            self.state = Some((kept.unwrap_or_default(), Instant::now()));
         }
         read(&self.connection).inspect_err(|_| self.end())
     }

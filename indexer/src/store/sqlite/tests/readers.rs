@@ -2,10 +2,10 @@
 
 use super::super::{answers, readers::Readers};
 use crate::{
-    store::{SqliteStore, Store, StoreError},
+    store::{Level, SqliteStore, Store, StoreError},
     testing::{CONSUMER, block, db_path, deposit, first, new_store, pool_of, take},
 };
-use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Barrier,
@@ -109,6 +109,54 @@ async fn a_state_that_was_read_keeps_no_room_in_the_log_once_something_was_writt
         assert_eq!(fold(&store).await, 0, "block {number}");
         assert_eq!(log(), 0, "block {number}");
     }
+}
+
+/// Sets the pool of the consumer from a connection of the caller's, as a writer's thread does before the
+/// writer knows.
+fn set_pool(connection: &rusqlite::Connection, balance: i64) {
+    let sql =
+        "INSERT INTO pools VALUES (?1, ?2) ON CONFLICT DO UPDATE SET balance = excluded.balance";
+    connection.execute(sql, (CONSUMER.as_slice(), balance)).unwrap();
+}
+
+#[tokio::test]
+async fn once_a_read_saw_what_is_being_committed_no_other_sees_what_was_before() {
+    let (directory, store) = new_store().await;
+    let readers = Readers::open(&db_path(&directory), 2).unwrap();
+    let other = rusqlite::Connection::open(db_path(&directory)).unwrap();
+    other.pragma_update(None, "synchronous", "OFF").unwrap();
+    let pool = || {
+        let [wallet] = readers.read(|it| answers::wallet(it, CONSUMER, [Level::Latest])).unwrap();
+        i64::try_from(wallet.balance.get()).unwrap()
+    };
+    for balance in 1..500 {
+        let hold = readers.hold();
+        // What was before, on a connection that will be asked again.
+        pool();
+        set_pool(&other, balance);
+        // The commit is there, and its writer has not heard of it yet.
+        assert_eq!(pool(), balance);
+        drop(hold);
+        assert_eq!(pool(), balance);
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn the_log_stays_short_however_often_one_reads_between_two_blocks() {
+    const PAGES: u64 = 20;
+    let (directory, store) = new_store().await;
+    let folded = sqlx::query(AssertSqlSafe(format!("PRAGMA wal_autocheckpoint = {PAGES}")));
+    folded.execute(&store.writer).await.unwrap();
+    let mut log = db_path(&directory).into_os_string();
+    log.push("-wal");
+    for number in 100..500 {
+        store.wallet(CONSUMER).await.unwrap();
+        take(&store, block(number), [deposit(CONSUMER, 1)]).await;
+        store.wallet(CONSUMER).await.unwrap();
+    }
+    let length = std::fs::metadata(log).unwrap().len();
+    assert!(length < 4 * PAGES * 4_096, "{length} bytes");
 }
 
 #[tokio::test]
