@@ -12,7 +12,12 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use std::time::{Duration, Instant};
+use futures_util::FutureExt;
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    time::{Duration, Instant},
+};
 use tokio::time::timeout;
 use uuid::Builder;
 
@@ -25,10 +30,24 @@ const LONGEST_ID: usize = 64;
 /// How long a request may take, its body included: longer than a client waits for its own writes.
 const LONGEST_REQUEST: Duration = Duration::from_secs(10);
 
-/// Ends what takes too long. A body that does not come is told of before.
-pub(super) async fn in_time(request: Request, next: Next) -> Response {
-    let answered = timeout(LONGEST_REQUEST, next.run(request)).await;
-    answered.unwrap_or_else(|_| ApiError::new(Code::Unavailable).retry_after(1).into_response())
+/// Ends what takes too long (a body that does not come is told of before), and answers what panics.
+pub(super) async fn bounded(request: Request, next: Next) -> Response {
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
+    match timeout(LONGEST_REQUEST, answer).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(panic)) => panicked(&*panic),
+        Err(_) => ApiError::new(Code::Unavailable).retry_after(1).into_response(),
+    }
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Response {
+    let what = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("something that is no text");
+    tracing::error!(what, "a handler panicked");
+    ApiError::new(Code::InternalServerError).into_response()
 }
 
 /// Gives each request a name, the client's where that is one, and the same to its answer; logs both.

@@ -49,9 +49,9 @@ use axum::{
 use docs::Document;
 use openapi::{Needs, Routes};
 use rate_limit::RateLimit;
-use std::{any::Any, num::NonZeroU32, ops::Deref, sync::Arc};
+use std::{num::NonZeroU32, ops::Deref, sync::Arc};
 use tokio::sync::watch;
-use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
+use tower_http::cors::CorsLayer;
 
 /// What the API is told, besides its store.
 #[derive(Clone, Debug)]
@@ -148,7 +148,7 @@ pub fn router<S: Store>(store: S, options: Options) -> Router {
 
 /// Answers what panics or takes too long. It lies within CORS: pages may read that too.
 fn bounded(routes: Router) -> Router {
-    routes.layer(CatchPanicLayer::custom(panicked)).layer(middleware::from_fn(manners::in_time))
+    routes.layer(middleware::from_fn(manners::bounded))
 }
 
 /// Gives every answer its request's name. It lies around CORS, which answers some by itself.
@@ -205,15 +205,4 @@ async fn unknown_route() -> ApiError {
 /// The route adds `Allow`.
 async fn other_method() -> ApiError {
     ApiError::new(Code::MethodNotAllowed)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the signature the layer asks for")]
-fn panicked(panic: Box<dyn Any + Send + 'static>) -> axum::response::Response {
-    let what = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("something that is no text");
-    tracing::error!(what, "a handler panicked");
-    axum::response::IntoResponse::into_response(ApiError::new(Code::InternalServerError))
 }
