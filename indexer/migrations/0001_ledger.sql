@@ -34,8 +34,12 @@ CREATE TABLE cursor (
 
 -- What happened, in the order of the chain.
 CREATE TABLE events (
-    block_number        INTEGER NOT NULL REFERENCES blocks (number),
-    log_index           INTEGER NOT NULL CHECK (log_index >= 0),
+    -- Block number << 23 | log index, as in an event's id: what has one number for its key is found by
+    -- the fewest steps, and is written behind what was there.
+    position            INTEGER PRIMARY KEY CHECK (position >= 0),
+    -- Both again, for who reads; they take no room.
+    block_number        INTEGER GENERATED ALWAYS AS (position >> 23) VIRTUAL,
+    log_index           INTEGER GENERATED ALWAYS AS (position & 8388607) VIRTUAL,
     tx_hash             BLOB    NOT NULL CHECK (length(tx_hash) = 32),
     -- 1 deposit, 2 withdrawal, 3 settle, 4 approval, 5 payout held, 6 claimed, 7 limits set, 8 entry
     -- skipped
@@ -64,7 +68,6 @@ CREATE TABLE events (
     -- Entry skipped only: its place in its batch, from 0, and the selector of the contract's error.
     entry_index         INTEGER CHECK (entry_index BETWEEN 0 AND 99),
     reason              BLOB    CHECK (length(reason) = 4),
-    PRIMARY KEY (block_number, log_index),
     CHECK ((counterparty IS NOT NULL) = (kind IN (1, 3))),
     CHECK ((amount IS NOT NULL) = (kind NOT IN (4, 7, 8))),
     CHECK ((allowance IS NOT NULL) = (kind = 4)),
@@ -79,7 +82,15 @@ CREATE TABLE events (
     CHECK ((entry_index IS NOT NULL) = (kind = 8)),
     CHECK ((reason IS NOT NULL) = (kind = 8)),
     CHECK (kind <> 3 OR amount = to_amount + fee_amount)
-) STRICT, WITHOUT ROWID;
+) STRICT;
+
+-- As a foreign key would have it; for that, each block that is deleted would be looked for in `events`
+-- by a column that has no index.
+CREATE TRIGGER blocks_with_events_stay BEFORE DELETE ON blocks
+WHEN EXISTS (SELECT 1 FROM events WHERE position >= old.number << 23 AND position < old.number + 1 << 23)
+BEGIN
+    SELECT raise(ABORT, 'the block has events');
+END;
 
 -- The four tables that follow find events: by whom they concern, and by session. They are tables and
 -- no indexes of `events`, so that a transaction can enter its rows in the order of their keys. These
@@ -93,6 +104,14 @@ CREATE TABLE wallet_events (
     log_index    INTEGER NOT NULL,
     -- 0 the event's account, 1 the operator of a settlement
     side         INTEGER NOT NULL CHECK (side BETWEEN 0 AND 1),
+    -- What its history shows of the event, as in `events`: a page is read from one place.
+    kind         INTEGER NOT NULL,
+    tx_hash      BLOB    NOT NULL CHECK (length(tx_hash) = 32),
+    -- What moved on this side: of a settlement the whole price, or the operator's part.
+    amount       INTEGER,
+    allowance    BLOB,
+    -- Settle only.
+    session_id   BLOB,
     PRIMARY KEY (account, block_number, log_index, side)
 ) STRICT, WITHOUT ROWID;
 

@@ -11,8 +11,8 @@ use super::{
     wallet::{WalletDto, check_workspace, event_dto},
 };
 use crate::{
-    ledger::{Change, EventId, Limits, Position, Side},
-    store::{Cursor, Scope, Store, Wallet, WalletEvent},
+    ledger::{EventId, Limits, Position, Side},
+    store::{Cursor, Scope, Store, Wallet, WalletChange, WalletEvent},
 };
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
@@ -23,7 +23,7 @@ use axum::{
     },
 };
 use futures_util::{Stream, stream};
-use luxxon_bindings::MicroUsdc;
+use luxxon_bindings::{MicroUsdc, SessionId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{
@@ -252,9 +252,15 @@ impl<S: Store> Feed<S> {
         let Some(page) = page else { return Ok(()) };
         self.seen = Cursor { block: page.at, ..cursor };
         for entry in &page.events {
-            self.after = (entry.event.position, entry.side);
+            // Who is on both sides hears of a settlement once.
+            let again = self.after == (entry.position, Side::Account);
+            self.after = (entry.position, entry.side);
             // The event last: its id says that the client has both.
-            self.queue_settlement(entry).await?;
+            if let WalletChange::Settle { session, uuid: Some(uuid), .. } = entry.change
+                && !again
+            {
+                self.queue_settlement(session, uuid).await?;
+            }
             self.queue_event(entry)?;
         }
         self.more = page.events.len() == PAGE as usize;
@@ -284,23 +290,18 @@ impl<S: Store> Feed<S> {
         Ok(())
     }
 
-    async fn queue_settlement(&mut self, entry: &WalletEvent) -> Result<(), ApiError> {
-        let (Change::Settle(settlement), Some(id)) = (&entry.event.change, entry.session) else {
-            return Ok(());
-        };
-        // Who is on both sides hears of it once.
-        let again = entry.side == Side::Payee && settlement.from == settlement.to;
-        if again || !self.caller.has(Scope::SessionsRead) {
+    async fn queue_settlement(&mut self, session: SessionId, uuid: Uuid) -> Result<(), ApiError> {
+        if !self.caller.has(Scope::SessionsRead) {
             return Ok(());
         }
-        let record = self.api.store.session(settlement.session).await?;
+        let record = self.api.store.session(session).await?;
         // A wallet may be shared: a session is its workspaces'.
         let ours = record.registered.as_ref().is_some_and(|session| {
             [session.terms.consumer_workspace, session.terms.operator_workspace]
                 .contains(&self.caller.workspace())
         });
         if ours {
-            self.queue.push_back(named("settlement", &settlements::view(id, &record)?)?);
+            self.queue.push_back(named("settlement", &settlements::view(uuid, &record)?)?);
         }
         Ok(())
     }

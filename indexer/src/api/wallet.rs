@@ -9,8 +9,8 @@ use super::{
     time,
 };
 use crate::{
-    ledger::{Change, EventId, Limits, Side},
-    store::{EventKind, PageRequest, Scope, Store, Wallet, WalletEvent},
+    ledger::{EventId, Limits},
+    store::{PageRequest, Scope, Store, Wallet, WalletChange, WalletEvent},
 };
 use alloy::primitives::{Address, B256};
 use axum::extract::{Query, State, rejection::QueryRejection};
@@ -265,38 +265,28 @@ pub(super) async fn events<S: Store>(
 }
 
 pub(super) fn event_dto(workspace_id: Uuid, entry: &WalletEvent) -> Result<EventDto, ApiError> {
-    let WalletEvent { event, side, block, session } = entry;
-    let id = EventId::new(event.position, *side, block.hash)
+    let WalletEvent { position, side, block, tx_hash, change } = entry;
+    let id = EventId::new(*position, *side, block.hash)
         .ok_or_else(|| ApiError::new(Code::InternalServerError).detail("id:outOfRange"))?;
-    let (kind, amount, hash) = match &event.change {
-        Change::Deposit { amount, .. } => (EventKind::Deposit, amount.to_string(), None),
-        Change::Withdrawal { amount, .. } => (EventKind::Withdrawal, amount.to_string(), None),
-        Change::Approval { allowance, .. } => (EventKind::Approval, allowance.to_string(), None),
-        Change::Settle(settlement) => {
-            let amount = match side {
-                Side::Account => settlement.gross,
-                Side::Payee => settlement.to_amount,
-            };
-            (EventKind::Settle, amount.to_string(), Some(settlement.session.0))
+    let (amount, session, uuid) = match change {
+        WalletChange::Deposit { amount } | WalletChange::Withdrawal { amount } => {
+            (amount.to_string(), None, None)
         }
-        // The published history has no such kinds, and the store leaves them out of it.
-        Change::PayoutHeld { .. }
-        | Change::Claimed { .. }
-        | Change::LimitsSet { .. }
-        | Change::EntrySkipped { .. } => {
-            return Err(ApiError::new(Code::InternalServerError).detail("kind:unpublished"));
+        WalletChange::Approval { allowance } => (allowance.to_string(), None, None),
+        WalletChange::Settle { amount, session, uuid } => {
+            (amount.to_string(), Some(session.0), *uuid)
         }
     };
     Ok(EventDto {
         id: id.to_uuid(),
         workspace_id,
-        kind: kind.as_str(),
-        tx_hash: event.tx_hash,
-        block_number: event.position.block.to_string(),
+        kind: change.kind().as_str(),
+        tx_hash: *tx_hash,
+        block_number: position.block.to_string(),
         confirmed_at: time::of_unix(block.timestamp)?,
         amount_usdc: amount,
-        related_session: *session,
-        related_session_hash: hash.filter(|_| session.is_none()),
+        related_session: uuid,
+        related_session_hash: session.filter(|_| uuid.is_none()),
     })
 }
 

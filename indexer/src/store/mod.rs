@@ -12,7 +12,7 @@ pub use registry::{ApiKey, NewApiKey, NewSession, NewWorkspace, Scope, Session, 
 pub use sqlite::{Contradiction, Misplaced, Rebuilt, SqliteStore};
 
 use crate::ledger::{Block, Deployment, Event, EventId, Limits, Position, Side};
-use alloy::primitives::{Address, B256};
+use alloy::primitives::{Address, B256, U256};
 use luxxon_bindings::{MicroUsdc, SessionId};
 use std::future::Future;
 use tokio::sync::watch;
@@ -162,17 +162,61 @@ pub struct AccountState {
     pub limits: Limits,
 }
 
-/// An event as one wallet sees it.
+/// What a wallet's history shows of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WalletEvent {
-    /// The event.
-    pub event: Event,
+    /// Where the event stands.
+    pub position: Position,
     /// Which side of it the wallet is on.
     pub side: Side,
     /// The block it stands in.
     pub block: Block,
-    /// The settled session's UUID, where the session is registered.
-    pub session: Option<Uuid>,
+    /// Its transaction.
+    pub tx_hash: B256,
+    /// What it was to the wallet.
+    pub change: WalletChange,
+}
+
+/// What an event was to a wallet, on its side of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WalletChange {
+    /// Money entered the pool.
+    Deposit {
+        /// How much.
+        amount: MicroUsdc,
+    },
+    /// Money left it by its owner.
+    Withdrawal {
+        /// How much.
+        amount: MicroUsdc,
+    },
+    /// A session was paid.
+    Settle {
+        /// The whole price for who paid it, and the operator's part for the operator.
+        amount: MicroUsdc,
+        /// The session.
+        session: SessionId,
+        /// Its UUID, where it is registered.
+        uuid: Option<Uuid>,
+    },
+    /// The contract was allowed to move USDC.
+    Approval {
+        /// How much, in µUSDC: any number of 256 bits.
+        allowance: U256,
+    },
+}
+
+impl WalletChange {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> EventKind {
+        match self {
+            Self::Deposit { .. } => EventKind::Deposit,
+            Self::Withdrawal { .. } => EventKind::Withdrawal,
+            Self::Settle { .. } => EventKind::Settle,
+            Self::Approval { .. } => EventKind::Approval,
+        }
+    }
 }
 
 /// The kinds of events that a wallet's history shows.

@@ -102,11 +102,12 @@ async fn seen(reader: &mut SqliteConnection, block: u64) -> Result<Duration> {
     let began = Instant::now();
     let block = i64::try_from(block)?;
     loop {
-        let row: Option<i64> =
-            sqlx::query_scalar("SELECT 1 FROM events WHERE block_number = ? LIMIT 1")
-                .bind(block)
-                .fetch_optional(&mut *reader)
-                .await?;
+        let row: Option<i64> = sqlx::query_scalar(
+            "SELECT 1 FROM events WHERE position >= ?1 << 23 AND position < ?1 + 1 << 23",
+        )
+        .bind(block)
+        .fetch_optional(&mut *reader)
+        .await?;
         if row.is_some() {
             return Ok(began.elapsed());
         }

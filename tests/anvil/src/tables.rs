@@ -98,8 +98,9 @@ pub async fn tamper(path: &Path, statements: &[&str]) -> Result<()> {
 }
 
 async fn rows(connection: &mut SqliteConnection, table: &str) -> Result<Vec<String>> {
+    // Those that are computed as well.
     let columns: Vec<String> =
-        sqlx::query_scalar("SELECT name FROM pragma_table_info(?) ORDER BY cid")
+        sqlx::query_scalar("SELECT name FROM pragma_table_xinfo(?) ORDER BY cid")
             .bind(table)
             .fetch_all(&mut *connection)
             .await?;

@@ -12,7 +12,7 @@ use crate::{
     ledger::{Balances, Block, Event, Holding, Limits, Position, Side},
     store::{
         ApiKey, Cursor, EventKind, Level, Newest, PageRequest, SessionRecord, StoreError, Wallet,
-        WalletEvent, WalletPage,
+        WalletChange, WalletEvent, WalletPage,
     },
 };
 use alloy::primitives::{Address, B256};
@@ -71,6 +71,7 @@ pub(super) fn wallet<const N: usize>(
         lowest if lowest < cursor.block.number => events_of(connection, account, lowest)?,
         _ => Vec::new(),
     };
+    let mut set = limits_set(connection, account, cursor.block.number)?;
     let mut wallets = Vec::with_capacity(N);
     for level in levels {
         let at = match level {
@@ -81,10 +82,13 @@ pub(super) fn wallet<const N: usize>(
         while let Some(event) = above.pop_if(|event| event.position.block > at.number) {
             balances.revert(&event)?;
         }
+        if set.is_some_and(|(block, _)| block > at.number) {
+            set = limits_set(connection, account, at.number)?;
+        }
         wallets.push(Wallet {
             balance: balances.balance(pool),
             claimable: balances.balance(claimable),
-            limits: limits(connection, account, at.number)?,
+            limits: set.map(|(_, limits)| limits).unwrap_or_default(),
             at,
         });
     }
@@ -136,7 +140,7 @@ fn events_of(
         "SELECT ",
         event_columns!(),
         " FROM wallet_events AS seen
-         CROSS JOIN events USING (block_number, log_index)
+         CROSS JOIN events ON events.position = seen.block_number << 23 | seen.log_index
          WHERE seen.account = ? AND seen.block_number > ? AND seen.side = 0
          ORDER BY seen.block_number, seen.log_index"
     );
@@ -144,27 +148,29 @@ fn events_of(
     all(connection, EVENTS, (account.as_slice(), number), |row| rows::event(row))
 }
 
-/// The limits of `account` after block `number`: those it set last.
-fn limits(connection: &Connection, account: Address, number: u64) -> Result<Limits, StoreError> {
-    let number = integer("number", number)?;
-    let found =
-        first(connection, reads::LIMITS, (account.as_slice(), number), |row| rows::limits(row, 0))?;
-    Ok(found.unwrap_or_default())
+/// The limits of `account` after block `number`, and the block in which it set them; `None` where it
+/// never did.
+fn limits_set(
+    connection: &Connection,
+    account: Address,
+    number: u64,
+) -> Result<Option<(u64, Limits)>, StoreError> {
+    let params = (account.as_slice(), integer("number", number)?);
+    first(connection, reads::LIMITS, params, |row| {
+        Ok((rows::number(row, rows::BEHIND_LIMITS)?, rows::limits(row, 0)?))
+    })
 }
 
 /// What an account sees of events, as [`wallet_event`] reads it; a condition and an order follow.
 macro_rules! seen_events {
     ($rest:literal) => {
         concat!(
-            "SELECT ",
-            event_columns!(),
-            ", ",
+            "SELECT seen.log_index, seen.side, seen.kind, seen.tx_hash, seen.amount, seen.allowance,
+                seen.session_id, sessions.uuid, ",
             block_columns!(),
-            ", seen.side, sessions.uuid
-             FROM wallet_events AS seen
-             CROSS JOIN events USING (block_number, log_index)
+            " FROM wallet_events AS seen
              CROSS JOIN blocks ON blocks.number = seen.block_number
-             LEFT JOIN sessions ON sessions.session_id = events.session_id
+             LEFT JOIN sessions ON sessions.session_id = seen.session_id
              WHERE ",
             $rest
         )
@@ -172,18 +178,26 @@ macro_rules! seen_events {
 }
 
 fn wallet_event(row: &Row<'_>) -> Result<WalletEvent, StoreError> {
-    const BLOCK: usize = BEHIND_EVENT;
-    const SIDE: usize = BLOCK + 3;
-    const UUID: usize = SIDE + 1;
-    let session = match rows::Columns::blob(row, UUID)? {
-        Some(_) => Some(rows::uuid(row, UUID)?),
-        None => None,
+    let block = rows::block(row, 8)?;
+    let change = match rows::number(row, 2)? {
+        kind::DEPOSIT => WalletChange::Deposit { amount: rows::money(row, 4)? },
+        kind::WITHDRAWAL => WalletChange::Withdrawal { amount: rows::money(row, 4)? },
+        kind::SETTLE => WalletChange::Settle {
+            amount: rows::money(row, 4)?,
+            session: SessionId(rows::hash(row, 6)?),
+            uuid: rows::Columns::blob(row, 7)?.map(|_| rows::uuid(row, 7)).transpose()?,
+        },
+        kind::APPROVAL => WalletChange::Approval { allowance: rows::hash(row, 5)?.into() },
+        other => {
+            return Err(StoreError::Damaged(format!("a history with an event of kind {other}")));
+        }
     };
     Ok(WalletEvent {
-        event: rows::event(row)?,
-        block: rows::block(row, BLOCK)?,
-        side: rows::side(row, SIDE)?,
-        session,
+        position: Position { block: block.number, log_index: rows::number(row, 0)? },
+        side: rows::side(row, 1)?,
+        block,
+        tx_hash: rows::hash(row, 3)?,
+        change,
     })
 }
 
@@ -196,7 +210,7 @@ pub(super) fn wallet_events(
 ) -> Result<WalletPage, StoreError> {
     const PAGE: &str = seen_events!(
         "seen.account = ? AND (seen.block_number, seen.log_index, seen.side) < (?, ?, ?)
-            AND seen.block_number >= ? AND (? >> events.kind) & 1
+            AND seen.block_number >= ? AND (? >> seen.kind) & 1
          ORDER BY seen.block_number DESC, seen.log_index DESC, seen.side DESC
          LIMIT ?"
     );
@@ -228,7 +242,7 @@ pub(super) fn wallet_news(
 ) -> Result<Option<WalletPage>, StoreError> {
     const NEWS: &str = seen_events!(
         "seen.account = ? AND (seen.block_number, seen.log_index, seen.side) > (?, ?, ?)
-            AND events.kind <= 4
+            AND seen.kind <= 4
          ORDER BY seen.block_number, seen.log_index, seen.side
          LIMIT ?"
     );
@@ -281,7 +295,7 @@ const SETTLED: &str = concat!(
     ", ",
     block_columns!(),
     " FROM settlements AS it
-     CROSS JOIN events USING (block_number, log_index)
+     CROSS JOIN events ON events.position = it.block_number << 23 | it.log_index
      CROSS JOIN blocks ON blocks.number = it.block_number
      WHERE it.session_id = ?"
 );
@@ -293,7 +307,7 @@ pub(super) const LAST_SKIP: &str = concat!(
     ", ",
     block_columns!(),
     " FROM skips AS it
-     CROSS JOIN events USING (block_number, log_index)
+     CROSS JOIN events ON events.position = it.block_number << 23 | it.log_index
      CROSS JOIN blocks ON blocks.number = it.block_number
      WHERE it.session_id = ?
      ORDER BY it.block_number DESC, it.log_index DESC
@@ -311,7 +325,7 @@ fn left_out_by(
     tx_hash: B256,
 ) -> Result<bool, StoreError> {
     const LEFT_OUT: &str = "SELECT 1 FROM skips AS it
-         CROSS JOIN events USING (block_number, log_index)
+         CROSS JOIN events ON events.position = it.block_number << 23 | it.log_index
          WHERE it.session_id = ? AND events.tx_hash = ? LIMIT 1";
     let params = (session.0.as_slice(), tx_hash.as_slice());
     Ok(first(connection, LEFT_OUT, params, |_| Ok(()))?.is_some())
@@ -325,7 +339,7 @@ pub(super) const NEWEST: &str = concat!(
     block_columns!(),
     " FROM events
      CROSS JOIN blocks ON blocks.number = events.block_number
-     ORDER BY events.block_number DESC, events.log_index DESC
+     ORDER BY events.position DESC
      LIMIT ?"
 );
 

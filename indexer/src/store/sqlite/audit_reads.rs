@@ -1,9 +1,9 @@
 //! What the ledger says, in the form that can be compared with the contract.
 
 use super::{
-    columns::{address, hash, integer, number},
+    columns::{address, first_of, position},
     ledger::load_holdings,
-    reads,
+    reads, rows,
 };
 use crate::{
     ledger::{BalanceChange, Balances, Holding, Position},
@@ -50,10 +50,10 @@ pub(super) async fn accounts_touched(
 ) -> Result<Vec<Address>, StoreError> {
     let rows = sqlx::query(
         "SELECT DISTINCT account FROM events
-         WHERE block_number BETWEEN ? AND ? AND kind NOT IN (4, 8) LIMIT ?",
+         WHERE position >= ? AND position < ? AND kind NOT IN (4, 8) LIMIT ?",
     )
-    .bind(integer("from", from)?)
-    .bind(integer("to", to)?)
+    .bind(first_of(from))
+    .bind(first_of(to.saturating_add(1)))
     .bind(i64::from(limit))
     .fetch_all(connection)
     .await?;
@@ -91,13 +91,11 @@ pub(super) async fn sessions_after(
     limit: u32,
 ) -> Result<Vec<(Position, SessionId)>, StoreError> {
     let rows = sqlx::query(
-        "SELECT block_number, log_index, session_id FROM events
-         WHERE (block_number, log_index) > (?, ?) AND block_number <= ? AND kind = 3
-         ORDER BY block_number, log_index LIMIT ?",
+        "SELECT position, session_id FROM events
+         WHERE position > ? AND position < ? AND kind = 3 ORDER BY position LIMIT ?",
     )
-    .bind(integer("block_number", after.block)?)
-    .bind(i64::from(after.log_index))
-    .bind(integer("to", to)?)
+    .bind(position(after)?)
+    .bind(first_of(to.saturating_add(1)))
     .bind(i64::from(limit))
     .fetch_all(connection)
     .await?;
@@ -105,7 +103,5 @@ pub(super) async fn sessions_after(
 }
 
 fn settled_session(row: &SqliteRow) -> Result<(Position, SessionId), StoreError> {
-    let position =
-        Position { block: number(row, "block_number")?, log_index: number(row, "log_index")? };
-    Ok((position, SessionId(hash(row, "session_id")?)))
+    Ok((rows::position(row, 0)?, SessionId(rows::hash(row, 1)?)))
 }

@@ -1,6 +1,6 @@
 //! Values to and from columns. Nothing is cut on the way in or guessed on the way out.
 
-use crate::store::StoreError;
+use crate::{ledger::Position, store::StoreError};
 use alloy::primitives::{Address, B256};
 use luxxon_bindings::MicroUsdc;
 use sqlx::{Row, sqlite::SqliteRow};
@@ -8,6 +8,26 @@ use sqlx::{Row, sqlite::SqliteRow};
 /// `value` as an INTEGER; those are signed 64-bit.
 pub(super) fn integer(column: &'static str, value: u64) -> Result<i64, StoreError> {
     i64::try_from(value).map_err(|_| StoreError::TooLarge { column, value })
+}
+
+/// The bits of an event's column `position` that say its log index; those above say its block.
+pub(super) const LOG_INDEX_BITS: u32 = 23;
+
+/// A place in the chain as the column `position` has it.
+pub(super) fn position(at: Position) -> Result<i64, StoreError> {
+    let log_index = i64::from(at.log_index);
+    let too_large = |column, value| StoreError::TooLarge { column, value };
+    if log_index >> LOG_INDEX_BITS > 0 {
+        return Err(too_large("log_index", at.log_index.into()));
+    }
+    let block = integer("block_number", at.block)?.checked_mul(1 << LOG_INDEX_BITS);
+    Ok(block.ok_or_else(|| too_large("block_number", at.block))? | log_index)
+}
+
+/// The least that `position` can be in block `number` and above; no column holds more than the largest.
+pub(super) fn first_of(number: u64) -> i64 {
+    let position = |number| position(Position { block: number, log_index: 0 });
+    position(number).unwrap_or(i64::MAX)
 }
 
 /// Reads the column as an unsigned number.

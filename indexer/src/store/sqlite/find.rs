@@ -2,7 +2,8 @@
 
 use super::{
     bulk::{Insert, Query, Row},
-    columns::{address, hash, integer, number},
+    columns::{address, first_of, hash, integer, number},
+    ledger::EventRow,
 };
 use crate::{
     ledger::{Change, Event, Position, Side},
@@ -13,8 +14,10 @@ use luxxon_bindings::SessionId;
 use sqlx::{AssertSqlSafe, SqliteConnection, sqlite::SqliteRow};
 
 const WALLET_EVENTS: Insert = Insert {
-    into: "INSERT INTO wallet_events (account, block_number, log_index, side)",
-    columns: 4,
+    into:
+        "INSERT INTO wallet_events (account, block_number, log_index, side, kind, tx_hash, amount,
+            allowance, session_id)",
+    columns: 9,
     then: "",
 };
 
@@ -36,9 +39,8 @@ const LIMITS_SET: Insert = Insert {
     then: "",
 };
 
-/// An account, and an event that concerns it.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Seen(Address, Position, i64);
+/// An account, and an event that concerns it, from which side.
+struct Seen<'e>(Address, &'e Event, Side);
 
 /// A session, and where it was settled or skipped.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -52,11 +54,12 @@ struct OfAccount(Address, Position);
 pub(super) async fn enter(tx: &mut SqliteConnection, events: &[Event]) -> Result<(), StoreError> {
     let (mut seen, mut settled) = (Vec::with_capacity(2 * events.len()), Vec::new());
     let (mut skipped, mut limits_set) = (Vec::new(), Vec::new());
-    for Event { position, change, .. } in events {
-        seen.push(Seen(change.account(), *position, side_column(Side::Account)));
+    for event in events {
+        let Event { position, change, .. } = event;
+        seen.push(Seen(change.account(), event, Side::Account));
         match change {
             Change::Settle(settlement) => {
-                seen.push(Seen(settlement.to, *position, side_column(Side::Payee)));
+                seen.push(Seen(settlement.to, event, Side::Payee));
                 settled.push(OfSession(settlement.session, *position));
             }
             Change::EntrySkipped { session, .. } => skipped.push(OfSession(*session, *position)),
@@ -64,37 +67,35 @@ pub(super) async fn enter(tx: &mut SqliteConnection, events: &[Event]) -> Result
             _ => {}
         }
     }
-    in_order(tx, &WALLET_EVENTS, seen).await?;
-    in_order(tx, &SETTLEMENTS, settled).await?;
-    in_order(tx, &SKIPS, skipped).await?;
-    in_order(tx, &LIMITS_SET, limits_set).await
-}
-
-/// Enters `rows` in the order of their keys.
-async fn in_order<R: Row + Ord>(
-    tx: &mut SqliteConnection,
-    table: &Insert,
-    mut rows: Vec<R>,
-) -> Result<(), StoreError> {
-    rows.sort_unstable();
-    table.rows(tx, &rows).await
+    // Each table in the order of its key.
+    seen.sort_unstable_by_key(|Seen(account, event, side)| (*account, event.position, *side));
+    settled.sort_unstable();
+    skipped.sort_unstable();
+    limits_set.sort_unstable();
+    WALLET_EVENTS.rows(tx, &seen).await?;
+    SETTLEMENTS.rows(tx, &settled).await?;
+    SKIPS.rows(tx, &skipped).await?;
+    LIMITS_SET.rows(tx, &limits_set).await
 }
 
 /// Makes the events above block `to`, which are still there, found no more.
 pub(super) async fn take_back(tx: &mut SqliteConnection, to: u64) -> Result<(), StoreError> {
-    let to = integer("block_number", to)?;
     for sql in [
         "DELETE FROM wallet_events WHERE block_number > ?1 AND account IN
-            (SELECT account FROM events WHERE block_number > ?1
-             UNION SELECT counterparty FROM events WHERE block_number > ?1 AND kind = 3)",
-        "DELETE FROM settlements WHERE session_id IN
-            (SELECT session_id FROM events WHERE block_number > ?1 AND kind = 3)",
+            (SELECT account FROM events WHERE position >= ?2
+             UNION SELECT counterparty FROM events WHERE position >= ?2 AND kind = 3)",
+        "DELETE FROM settlements WHERE block_number > ?1 AND session_id IN
+            (SELECT session_id FROM events WHERE position >= ?2 AND kind = 3)",
         "DELETE FROM skips WHERE block_number > ?1 AND session_id IN
-            (SELECT session_id FROM events WHERE block_number > ?1 AND kind = 8)",
+            (SELECT session_id FROM events WHERE position >= ?2 AND kind = 8)",
         "DELETE FROM limits_set WHERE block_number > ?1 AND account IN
-            (SELECT account FROM events WHERE block_number > ?1 AND kind = 7)",
+            (SELECT account FROM events WHERE position >= ?2 AND kind = 7)",
     ] {
-        sqlx::query(sql).bind(to).execute(&mut *tx).await?;
+        sqlx::query(sql)
+            .bind(integer("block_number", to)?)
+            .bind(first_of(to.saturating_add(1)))
+            .execute(&mut *tx)
+            .await?;
     }
     Ok(())
 }
@@ -102,7 +103,7 @@ pub(super) async fn take_back(tx: &mut SqliteConnection, to: u64) -> Result<(), 
 /// A row of one of these tables that is not what `events` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misplaced {
-    /// An event that an account should see and does not, or the other way round.
+    /// An event that an account should see so and does not, or the other way round.
     WalletEvent(Address, Position),
     /// A session that should be found settled and is not, or the other way round.
     Settlement(SessionId),
@@ -116,8 +117,9 @@ pub enum Misplaced {
 /// How a table follows from `events`.
 struct Derived {
     table: &'static str,
-    /// Its columns.
-    columns: &'static str,
+    /// Its columns: those that name a row, and those that follow.
+    key: &'static str,
+    rest: &'static str,
     /// The rows it should have.
     rows: &'static str,
     /// Whether its row `it` should be there for the event in the same place.
@@ -129,30 +131,40 @@ struct Derived {
 const DERIVED: [Derived; 4] = [
     Derived {
         table: "wallet_events",
-        columns: "account, block_number, log_index, side",
-        rows: "SELECT account, block_number, log_index, 0 AS side FROM events
+        key: "account, block_number, log_index, side",
+        rest: "kind, tx_hash, amount, allowance, session_id",
+        rows:
+            "SELECT account, block_number, log_index, 0 AS side, kind, tx_hash, amount, allowance,
+                session_id FROM events
             UNION ALL
-            SELECT counterparty, block_number, log_index, 1 FROM events WHERE kind = 3",
-        stands: "iif(it.side = 0, account = it.account, kind = 3 AND counterparty = it.account)",
+            SELECT counterparty, block_number, log_index, 1, kind, tx_hash, to_amount, allowance,
+                session_id FROM events WHERE kind = 3",
+        stands: "(kind, tx_hash) = (it.kind, it.tx_hash)
+            AND allowance IS it.allowance AND session_id IS it.session_id
+            AND iif(it.side = 0, account = it.account AND amount IS it.amount,
+                kind = 3 AND counterparty = it.account AND to_amount = it.amount)",
         read: |row| Ok(Misplaced::WalletEvent(address(row, "account")?, position(row)?)),
     },
     Derived {
         table: "settlements",
-        columns: "session_id, block_number, log_index",
+        key: "session_id, block_number, log_index",
+        rest: "",
         rows: "SELECT session_id, block_number, log_index FROM events WHERE kind = 3",
         stands: "kind = 3 AND session_id = it.session_id",
         read: |row| Ok(Misplaced::Settlement(SessionId(hash(row, "session_id")?))),
     },
     Derived {
         table: "skips",
-        columns: "session_id, block_number, log_index",
+        key: "session_id, block_number, log_index",
+        rest: "",
         rows: "SELECT session_id, block_number, log_index FROM events WHERE kind = 8",
         stands: "kind = 8 AND session_id = it.session_id",
         read: |row| Ok(Misplaced::Skip(SessionId(hash(row, "session_id")?), position(row)?)),
     },
     Derived {
         table: "limits_set",
-        columns: "account, block_number, log_index",
+        key: "account, block_number, log_index",
+        rest: "",
         rows: "SELECT account, block_number, log_index FROM events WHERE kind = 7",
         stands: "kind = 7 AND account = it.account",
         read: |row| Ok(Misplaced::LimitsSet(address(row, "account")?, position(row)?)),
@@ -160,14 +172,19 @@ const DERIVED: [Derived; 4] = [
 ];
 
 impl Derived {
+    fn columns(&self) -> impl Iterator<Item = &'static str> {
+        self.key.split(", ").chain(self.rest.split_terminator(", "))
+    }
+
     /// Finds the rows that are missing.
     fn missing(&self) -> String {
-        let Self { table, columns, rows, .. } = self;
-        let it = columns.split(", ").map(|column| format!("it.{column}"));
-        let it = it.collect::<Vec<_>>().join(", ");
+        let Self { table, rows, .. } = self;
+        let columns = self.columns().collect::<Vec<_>>().join(", ");
+        let same = self.columns().map(|column| format!("{table}.{column} IS it.{column}"));
+        let same = same.collect::<Vec<_>>().join(" AND ");
         format!(
             "SELECT {columns} FROM ({rows}) AS it WHERE NOT EXISTS
-                (SELECT 1 FROM {table} WHERE ({columns}) = ({it}))"
+                (SELECT 1 FROM {table} WHERE {same})"
         )
     }
 
@@ -176,7 +193,7 @@ impl Derived {
         let Self { table, stands, .. } = self;
         format!(
             "FROM {table} AS it WHERE NOT EXISTS (SELECT 1 FROM events
-                WHERE (block_number, log_index) = (it.block_number, it.log_index) AND {stands})"
+                WHERE position = it.block_number << 23 | it.log_index AND {stands})"
         )
     }
 }
@@ -187,7 +204,7 @@ pub(super) async fn misplaced(
 ) -> Result<Vec<(Misplaced, bool)>, StoreError> {
     let mut found = Vec::new();
     for table in DERIVED {
-        let wrong = format!("SELECT {} {}", table.columns, table.wrong());
+        let wrong = format!("SELECT {} {}", table.key, table.wrong());
         for (sql, by_event) in [(table.missing(), true), (wrong, false)] {
             for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut *connection).await? {
                 found.push(((table.read)(&row)?, by_event));
@@ -202,7 +219,8 @@ pub(super) async fn rebuild(tx: &mut SqliteConnection) -> Result<bool, StoreErro
     let mut changed = 0;
     for table in DERIVED {
         let delete = format!("DELETE {}", table.wrong());
-        let insert = format!("INSERT INTO {} ({}) {}", table.table, table.columns, table.missing());
+        let columns = table.columns().collect::<Vec<_>>().join(", ");
+        let insert = format!("INSERT INTO {} ({columns}) {}", table.table, table.missing());
         for sql in [delete, insert] {
             changed += sqlx::query(AssertSqlSafe(sql)).execute(&mut *tx).await?.rows_affected();
         }
@@ -222,18 +240,29 @@ fn position(row: &SqliteRow) -> Result<Position, StoreError> {
     Ok(Position { block: number(row, "block_number")?, log_index: number(row, "log_index")? })
 }
 
-impl Row for Seen {
+impl Row for Seen<'_> {
     fn bind<'q>(&self, query: Query<'q>) -> Result<Query<'q>, StoreError> {
-        let Self(account, position, side) = self;
+        let Self(account, event, side) = self;
+        let Event { position, tx_hash, change } = event;
+        let row = EventRow::of(change)?;
+        let amount = match side {
+            Side::Account => row.amount,
+            Side::Payee => row.to_amount,
+        };
         Ok(query
             .bind(account.to_vec())
             .bind(integer("block_number", position.block)?)
             .bind(i64::from(position.log_index))
-            .bind(*side))
+            .bind(side_column(*side))
+            .bind(row.kind)
+            .bind(tx_hash.to_vec())
+            .bind(amount)
+            .bind(row.allowance.map(|word| word.to_vec()))
+            .bind(row.session_id.map(|word| word.to_vec())))
     }
 
     fn blame(&self, error: StoreError) -> StoreError {
-        error.at(self.1)
+        error.at(self.1.position)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     bulk::{self, Insert, Query, Row},
-    columns::integer,
+    columns::{first_of, integer, position},
     find, reads,
 };
 use crate::{
@@ -77,7 +77,8 @@ pub(super) async fn set_heights(
     // Nothing without events is left below the old final height, so the look begins there.
     sqlx::query(
         "DELETE FROM blocks WHERE number >= ? AND number < ?
-            AND NOT EXISTS (SELECT 1 FROM events WHERE block_number = blocks.number)",
+            AND NOT EXISTS (SELECT 1 FROM events
+                WHERE position >= blocks.number << 23 AND position < blocks.number + 1 << 23)",
     )
     .bind(integer("final_block", cursor.final_block)?)
     .bind(final_row)
@@ -105,10 +106,22 @@ async fn take_back(tx: &mut SqliteConnection, cursor: &Cursor, to: u64) -> Resul
     store_balances(tx, &balances).await?;
     move_cursor(tx, to, balances.owed()).await?;
     find::take_back(tx, to).await?;
-    let to = integer("block_number", to)?;
-    sqlx::query("DELETE FROM events WHERE block_number > ?").bind(to).execute(&mut *tx).await?;
-    sqlx::query("DELETE FROM blocks WHERE number > ?").bind(to).execute(&mut *tx).await?;
+    delete_above(tx, to).await?;
     Ok(events.len() as u64)
+}
+
+/// Deletes the blocks above `to` and their events.
+pub(super) async fn delete_above(tx: &mut SqliteConnection, to: u64) -> Result<(), StoreError> {
+    let above = to.saturating_add(1);
+    sqlx::query("DELETE FROM events WHERE position >= ?")
+        .bind(first_of(above))
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query("DELETE FROM blocks WHERE number >= ?")
+        .bind(integer("number", above)?)
+        .execute(&mut *tx)
+        .await?;
+    Ok(())
 }
 
 /// Puts the cursor on the block `to`. What was safe or final above it is so no more.
@@ -180,10 +193,10 @@ const BLOCKS: Insert =
     Insert { into: "INSERT INTO blocks (number, hash, timestamp)", columns: 3, then: "" };
 
 const EVENTS: Insert = Insert {
-    into: "INSERT INTO events (block_number, log_index, tx_hash, kind, account, counterparty,
+    into: "INSERT INTO events (position, tx_hash, kind, account, counterparty,
             amount, allowance, session_id, to_amount, fee_amount, rate_per_second,
             chargeable_seconds)",
-    columns: 13,
+    columns: 12,
     then: "",
 };
 
@@ -191,9 +204,9 @@ const EVENTS: Insert = Insert {
 /// column of its statement: with the five of these in the one above, it takes half as long again, and
 /// nearly all rows of a backfill are its.
 const LIMITS_AND_SKIPS: Insert = Insert {
-    into: "INSERT INTO events (block_number, log_index, tx_hash, kind, account, session_id,
+    into: "INSERT INTO events (position, tx_hash, kind, account, session_id,
             max_rate_per_second, max_per_session, max_per_day, entry_index, reason)",
-    columns: 11,
+    columns: 10,
     then: "",
 };
 
@@ -269,8 +282,7 @@ fn bind_common<'q>(
     row: &EventRow,
 ) -> Result<Query<'q>, StoreError> {
     Ok(query
-        .bind(integer("block_number", event.position.block)?)
-        .bind(i64::from(event.position.log_index))
+        .bind(position(event.position)?)
         .bind(event.tx_hash.to_vec())
         .bind(row.kind)
         .bind(row.account.to_vec()))
@@ -278,14 +290,14 @@ fn bind_common<'q>(
 
 /// The columns of `events` that depend on the kind.
 #[derive(Default)]
-struct EventRow {
-    kind: i64,
+pub(super) struct EventRow {
+    pub(super) kind: i64,
     account: Address,
     counterparty: Option<Address>,
-    amount: Option<i64>,
-    allowance: Option<[u8; 32]>,
-    session_id: Option<[u8; 32]>,
-    to_amount: Option<i64>,
+    pub(super) amount: Option<i64>,
+    pub(super) allowance: Option<[u8; 32]>,
+    pub(super) session_id: Option<[u8; 32]>,
+    pub(super) to_amount: Option<i64>,
     fee_amount: Option<i64>,
     rate_per_second: Option<[u8; 8]>,
     chargeable_seconds: Option<i64>,
@@ -297,7 +309,7 @@ struct EventRow {
 }
 
 impl EventRow {
-    fn of(change: &Change) -> Result<Self, StoreError> {
+    pub(super) fn of(change: &Change) -> Result<Self, StoreError> {
         let account = change.account();
         let money = |column, amount: MicroUsdc| integer(column, amount.get()).map(Some);
         Ok(match change {

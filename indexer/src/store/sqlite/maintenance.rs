@@ -105,8 +105,7 @@ impl SqliteStore {
         .bind(to)
         .execute(&mut *tx)
         .await?;
-        sqlx::query("DELETE FROM events WHERE block_number > ?").bind(to).execute(&mut *tx).await?;
-        sqlx::query("DELETE FROM blocks WHERE number > ?").bind(to).execute(&mut *tx).await?;
+        ledger::delete_above(&mut tx, from.saturating_sub(1)).await?;
         rebuild(&mut tx, |_| ()).await?;
         let cursor = reads::cursor(&mut tx).await?;
         tx.commit().await?;
@@ -125,7 +124,7 @@ impl SqliteStore {
             event_columns!(),
             ", ",
             block_columns!(),
-            " FROM events JOIN blocks ON number = block_number ORDER BY block_number, log_index"
+            " FROM events JOIN blocks ON number = block_number ORDER BY position"
         ))
         .fetch(&mut *reader);
         while let Some(row) = found.try_next().await? {

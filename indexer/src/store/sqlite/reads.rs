@@ -2,7 +2,7 @@
 //! contract.
 
 use super::{
-    columns::integer,
+    columns::{first_of, integer, position},
     rows::{self, block_columns, event_columns, limits_columns},
 };
 use crate::{
@@ -32,8 +32,8 @@ pub(super) async fn block(
 pub(super) const LIMITS: &str = concat!(
     "SELECT ",
     limits_columns!(),
-    " FROM limits_set AS it
-     CROSS JOIN events USING (block_number, log_index)
+    ", it.block_number FROM limits_set AS it
+     CROSS JOIN events ON events.position = it.block_number << 23 | it.log_index
      WHERE it.account = ? AND it.block_number <= ?
      ORDER BY it.block_number DESC, it.log_index DESC
      LIMIT 1"
@@ -62,10 +62,10 @@ pub(super) async fn events(
     let rows = sqlx::query(concat!(
         "SELECT ",
         event_columns!(),
-        " FROM events WHERE block_number BETWEEN ? AND ? ORDER BY block_number, log_index"
+        " FROM events WHERE position >= ? AND position < ? ORDER BY position"
     ))
-    .bind(integer("number", from)?)
-    .bind(integer("number", to)?)
+    .bind(first_of(from))
+    .bind(first_of(to.saturating_add(1)))
     .fetch_all(connection)
     .await?;
     rows.iter().map(rows::event).collect()
@@ -77,18 +77,12 @@ pub(super) async fn events_after(
     after: Option<Position>,
     limit: u32,
 ) -> Result<Vec<Event>, StoreError> {
-    let (block, log_index) = match after {
-        Some(Position { block, log_index }) => (integer("number", block)?, i64::from(log_index)),
-        None => (-1, -1),
-    };
     let rows = sqlx::query(concat!(
         "SELECT ",
         event_columns!(),
-        " FROM events WHERE (block_number, log_index) > (?, ?)
-         ORDER BY block_number, log_index LIMIT ?"
+        " FROM events WHERE position > ? ORDER BY position LIMIT ?"
     ))
-    .bind(block)
-    .bind(log_index)
+    .bind(after.map_or(Ok(-1), position)?)
     .bind(i64::from(limit))
     .fetch_all(connection)
     .await?;

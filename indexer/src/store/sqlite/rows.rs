@@ -1,7 +1,7 @@
 //! What rows say, whichever of the two clients read them: sqlx, which writes, or rusqlite, which
 //! answers.
 
-use super::ledger::kind;
+use super::{columns::LOG_INDEX_BITS, ledger::kind};
 use crate::{
     ledger::{Block, Change, Event, Limits, Position, Settlement, Side, meter::Reading},
     store::{ApiKey, Cursor, NewSession, Session, StoreError, Workspace},
@@ -58,7 +58,7 @@ fn not_a(what: &str, at: usize) -> StoreError {
 /// The columns of an event, as [`event`] reads them.
 macro_rules! event_columns {
     () => {
-        "events.block_number, events.log_index, events.tx_hash, events.kind, events.account,
+        "events.position, events.tx_hash, events.kind, events.account,
          events.counterparty, events.amount, events.allowance, events.session_id,
          events.to_amount, events.fee_amount, events.rate_per_second, events.chargeable_seconds,
          events.max_rate_per_second, events.max_per_session, events.max_per_day,
@@ -68,40 +68,47 @@ macro_rules! event_columns {
 pub(super) use event_columns;
 
 /// How many they are: the place of the first column behind them.
-pub(super) const BEHIND_EVENT: usize = 18;
+pub(super) const BEHIND_EVENT: usize = 17;
 
 /// The event that a row begins with.
 pub(super) fn event(row: &impl Columns) -> Result<Event, StoreError> {
-    let account = address(row, 4)?;
-    let change = match number(row, 3)? {
+    let account = address(row, 3)?;
+    let change = match number(row, 2)? {
         kind::DEPOSIT => {
-            Change::Deposit { account, payer: address(row, 5)?, amount: money(row, 6)? }
+            Change::Deposit { account, payer: address(row, 4)?, amount: money(row, 5)? }
         }
-        kind::WITHDRAWAL => Change::Withdrawal { account, amount: money(row, 6)? },
+        kind::WITHDRAWAL => Change::Withdrawal { account, amount: money(row, 5)? },
         kind::SETTLE => Change::Settle(Settlement {
-            session: session_id(row, 8)?,
+            session: session_id(row, 7)?,
             from: account,
-            to: address(row, 5)?,
-            to_amount: money(row, 9)?,
-            fee_amount: money(row, 10)?,
-            gross: money(row, 6)?,
-            rate_per_second: MicroUsdc::new(u64::from_be_bytes(bytes(row, 11)?)),
-            chargeable_seconds: number(row, 12)?,
+            to: address(row, 4)?,
+            to_amount: money(row, 8)?,
+            fee_amount: money(row, 9)?,
+            gross: money(row, 5)?,
+            rate_per_second: MicroUsdc::new(u64::from_be_bytes(bytes(row, 10)?)),
+            chargeable_seconds: number(row, 11)?,
         }),
-        kind::PAYOUT_HELD => Change::PayoutHeld { account, amount: money(row, 6)? },
-        kind::CLAIMED => Change::Claimed { account, amount: money(row, 6)? },
-        kind::APPROVAL => Change::Approval { owner: account, allowance: hash(row, 7)?.into() },
-        kind::LIMITS_SET => Change::LimitsSet { account, limits: limits(row, 13)? },
+        kind::PAYOUT_HELD => Change::PayoutHeld { account, amount: money(row, 5)? },
+        kind::CLAIMED => Change::Claimed { account, amount: money(row, 5)? },
+        kind::APPROVAL => Change::Approval { owner: account, allowance: hash(row, 6)?.into() },
+        kind::LIMITS_SET => Change::LimitsSet { account, limits: limits(row, 12)? },
         kind::ENTRY_SKIPPED => Change::EntrySkipped {
-            session: session_id(row, 8)?,
+            session: session_id(row, 7)?,
             from: account,
-            index: number(row, 16)?,
-            reason: Selector::new(bytes(row, 17)?),
+            index: number(row, 15)?,
+            reason: Selector::new(bytes(row, 16)?),
         },
         other => return Err(StoreError::Damaged(format!("an event of kind {other}"))),
     };
-    let position = Position { block: number(row, 0)?, log_index: number(row, 1)? };
-    Ok(Event { position, tx_hash: hash(row, 2)?, change })
+    Ok(Event { position: position(row, 0)?, tx_hash: hash(row, 1)?, change })
+}
+
+/// Where the column `at` says that something stands.
+pub(super) fn position(row: &impl Columns, at: usize) -> Result<Position, StoreError> {
+    let position: u64 = number(row, at)?;
+    let log_index = position & ((1 << LOG_INDEX_BITS) - 1);
+    let log_index = u32::try_from(log_index).map_err(|_| not_a("position", at))?;
+    Ok(Position { block: position >> LOG_INDEX_BITS, log_index })
 }
 
 /// The columns of limits, as [`limits`] reads them.
@@ -111,6 +118,9 @@ macro_rules! limits_columns {
     };
 }
 pub(super) use limits_columns;
+
+/// How many they are: the place of the first column behind them.
+pub(super) const BEHIND_LIMITS: usize = 3;
 
 /// The limits in the column `at` and the two behind it.
 pub(super) fn limits(row: &impl Columns, at: usize) -> Result<Limits, StoreError> {

@@ -61,7 +61,7 @@ async fn table(connection: &mut SqliteConnection, name: &'static str) -> Result<
             .fetch_all(&mut *connection)
             .await?;
     // In the order of the chain, as they come in.
-    let order = if is_found_by_hash(name) { "block_number, log_index" } else { "1, 2" };
+    let order = if is_found_by_hash(name) { "block_number, log_index" } else { "1" };
     let sql = format!("SELECT {} FROM {name} ORDER BY {order}", columns.join(", "));
     let mut values = Vec::new();
     for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await? {

@@ -77,13 +77,12 @@ impl Synthetic {
         let mut connection = options.connect().await?;
         let mut sessions = Vec::with_capacity(count);
         while sessions.len() < count {
-            let session: Option<Vec<u8>> = sqlx::query_scalar(
-                "SELECT session_id FROM events WHERE block_number = ? AND log_index = ?",
-            )
-            .bind(i64::try_from(fastrand::u64(1..=self.blocks))?)
-            .bind(i64::try_from(fastrand::u64(..EVENTS_IN_A_BLOCK))?)
-            .fetch_one(&mut connection)
-            .await?;
+            let session: Option<Vec<u8>> =
+                sqlx::query_scalar("SELECT session_id FROM events WHERE position = ? << 23 | ?")
+                    .bind(i64::try_from(fastrand::u64(1..=self.blocks))?)
+                    .bind(i64::try_from(fastrand::u64(..EVENTS_IN_A_BLOCK))?)
+                    .fetch_one(&mut connection)
+                    .await?;
             sessions.extend(session.map(|session| SessionId(B256::from_slice(&session))));
         }
         connection.close().await?;
@@ -109,9 +108,9 @@ fn rows(blocks: u64) -> [String; 6] {
         count(blocks)
     );
     let events = format!(
-        "{} INSERT INTO events (block_number, log_index, tx_hash, kind, account, counterparty,
+        "{} INSERT INTO events (position, tx_hash, kind, account, counterparty,
                 amount, session_id, to_amount, fee_amount, rate_per_second, chargeable_seconds)
-            SELECT 1 + i / {EVENTS_IN_A_BLOCK}, i % {EVENTS_IN_A_BLOCK}, randomblob(32),
+            SELECT 1 + i / {EVENTS_IN_A_BLOCK} << 23 | i % {EVENTS_IN_A_BLOCK}, randomblob(32),
                 iif(d, 1, 3), {consumer}, iif(d, {consumer}, {operator}), iif(d, 1000000, 1100),
                 iif(d, NULL, randomblob(32)), iif(d, NULL, 1000), iif(d, NULL, 100),
                 iif(d, NULL, zeroblob(8)), iif(d, NULL, 60)
@@ -128,10 +127,14 @@ fn rows(blocks: u64) -> [String; 6] {
             final_block = {blocks}, owed = (SELECT sum(balance) FROM pools)"
     );
     // One sort of all keys in place of ten million steps through a tree.
-    let wallet_events = "INSERT INTO wallet_events (account, block_number, log_index, side)
-        SELECT account, block_number, log_index, 0 FROM events
+    let wallet_events = "INSERT INTO wallet_events (account, block_number, log_index, side, kind,
+            tx_hash, amount, allowance, session_id)
+        SELECT account, block_number, log_index, 0, kind, tx_hash, amount, allowance, session_id
+        FROM events
         UNION ALL
-        SELECT counterparty, block_number, log_index, 1 FROM events WHERE kind = 3
+        SELECT counterparty, block_number, log_index, 1, kind, tx_hash, to_amount, allowance,
+            session_id
+        FROM events WHERE kind = 3
         ORDER BY 1, 2, 3, 4";
     let settlements = "INSERT INTO settlements (session_id, block_number, log_index)
         SELECT session_id, block_number, log_index FROM events WHERE kind = 3 ORDER BY session_id";

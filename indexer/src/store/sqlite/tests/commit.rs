@@ -1,7 +1,9 @@
 use super::dump;
 use crate::{
     ledger::{Block, Change, Event, Settlement, Side},
-    store::{Batch, Heights, PageRequest, SqliteStore, Store, StoreError, WalletEvent},
+    store::{
+        Batch, Heights, PageRequest, SqliteStore, Store, StoreError, WalletChange, WalletEvent,
+    },
     testing::{
         CONSUMER, OPERATOR, STRANGER, approval, block, cursor, db_path, deposit, event, first,
         forked, limits, limits_set, new_store, one_block, pool_of, settle, skipped, take,
@@ -111,13 +113,23 @@ async fn every_kind_of_event_reads_back_as_it_was_written() {
     store.commit(first(), batch).await.unwrap();
     assert_eq!(store.events(0, 100).await.unwrap(), events);
 
-    let seen = |event: &Event| WalletEvent {
-        event: event.clone(),
+    let session = SessionId::of(SESSION);
+    let changes = [
+        WalletChange::Deposit { amount },
+        WalletChange::Settle { amount: settlement.gross, session, uuid: None },
+        WalletChange::Withdrawal { amount: MicroUsdc::new(19) },
+        WalletChange::Approval { allowance: U256::MAX },
+        WalletChange::Approval { allowance: U256::from(1) << 255 },
+        WalletChange::Approval { allowance: U256::ZERO },
+    ];
+    let seen = |(&Event { position, tx_hash, .. }, change)| WalletEvent {
+        position,
         side: Side::Account,
         block: block(100),
-        session: None,
+        tx_hash,
+        change,
     };
-    let newest_first: Vec<_> = events[..6].iter().rev().map(seen).collect();
+    let newest_first: Vec<_> = events[..6].iter().zip(changes).rev().map(seen).collect();
     assert_eq!(
         store.wallet_events(CONSUMER, PageRequest::newest(10)).await.unwrap().events,
         newest_first

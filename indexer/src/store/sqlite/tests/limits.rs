@@ -107,7 +107,7 @@ async fn limits_are_found_by_two_looks_however_often_they_were_set() {
         plan(&store, reads::LIMITS).await,
         [
             "SEARCH it USING PRIMARY KEY (account=? AND block_number<?)",
-            "SEARCH events USING PRIMARY KEY (block_number=? AND log_index=?)",
+            "SEARCH events USING INTEGER PRIMARY KEY (rowid=?)",
         ]
     );
 }

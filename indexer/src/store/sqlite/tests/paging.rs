@@ -1,12 +1,13 @@
 use crate::{
     ledger::{Event, EventId, Position, Side},
-    store::{PageRequest, SqliteStore, Store, WalletEvent},
+    store::{PageRequest, SqliteStore, Store, WalletChange, WalletEvent},
     testing::{
         CONSUMER, OPERATOR, STRANGER, approval, block, deposit, event, forked, limits, limits_set,
         new_store, settle, skipped, take, terms, withdrawal, workspace,
     },
 };
 use alloy::primitives::{Address, B256, U256};
+use luxxon_bindings::{MicroUsdc, SessionId};
 use uuid::Uuid;
 
 const SESSION: Uuid = Uuid::from_u128(1);
@@ -14,7 +15,7 @@ const SESSION: Uuid = Uuid::from_u128(1);
 type Entry = (Position, Side);
 
 fn entry(event: &WalletEvent) -> Entry {
-    (event.event.position, event.side)
+    (event.position, event.side)
 }
 
 fn entries(page: &[WalletEvent]) -> Vec<Entry> {
@@ -81,17 +82,21 @@ async fn events_come_newest_first_and_a_payment_to_oneself_twice_payee_first() {
 }
 
 #[tokio::test]
-async fn both_sides_of_a_payment_see_the_same_event() {
+async fn both_sides_of_a_payment_see_it_each_with_what_it_paid_or_was_paid() {
     let (_directory, store) = new_store().await;
     let pays = settle(SESSION, CONSUMER, OPERATOR, 10, 1);
     take(&store, block(100), [deposit(CONSUMER, 50), pays.clone()]).await;
 
-    let paid: Event = event(100, 1, pays);
-    let seen = |side| WalletEvent { event: paid.clone(), side, block: block(100), session: None };
+    let Event { position, tx_hash, .. } = event(100, 1, pays);
+    let seen = |side, amount| {
+        let (amount, session) = (MicroUsdc::new(amount), SessionId::of(SESSION));
+        let change = WalletChange::Settle { amount, session, uuid: None };
+        WalletEvent { position, side, block: block(100), tx_hash, change }
+    };
     let of_consumer = store.wallet_events(CONSUMER, PageRequest::newest(1)).await.unwrap().events;
     let of_operator = store.wallet_events(OPERATOR, PageRequest::newest(10)).await.unwrap().events;
-    assert_eq!(of_consumer, [seen(Side::Account)]);
-    assert_eq!(of_operator, [seen(Side::Payee)]);
+    assert_eq!(of_consumer, [seen(Side::Account, 11)]);
+    assert_eq!(of_operator, [seen(Side::Payee, 10)]);
     assert_eq!(store.wallet_events(STRANGER, PageRequest::newest(10)).await.unwrap().events, []);
 }
 
@@ -120,7 +125,11 @@ async fn an_event_names_its_session_once_the_session_is_registered() {
     take(&store, block(101), [settle(SESSION, CONSUMER, OPERATOR, 4_250, 750)]).await;
     let sessions = async |account| {
         let page = store.wallet_events(account, PageRequest::newest(10)).await.unwrap().events;
-        page.iter().map(|event| event.session).collect::<Vec<_>>()
+        let uuid = |event: &WalletEvent| match event.change {
+            WalletChange::Settle { uuid, .. } => uuid,
+            _ => None,
+        };
+        page.iter().map(uuid).collect::<Vec<_>>()
     };
     assert_eq!(sessions(CONSUMER).await, [None, None]);
     store.register_session(terms(SESSION, &consumer, &operator)).await.unwrap();

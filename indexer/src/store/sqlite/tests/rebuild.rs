@@ -63,6 +63,36 @@ async fn a_row_that_is_missing_is_named_and_put_back() {
 }
 
 #[tokio::test]
+async fn what_a_wallet_would_see_otherwise_than_it_was_is_named_and_put_right() {
+    for (column, other) in [
+        ("kind", "2"),
+        ("tx_hash", "zeroblob(32)"),
+        ("amount", "amount + 1"),
+        ("amount", "NULL"),
+        ("allowance", "zeroblob(32)"),
+        ("session_id", "zeroblob(32)"),
+        ("session_id", "NULL"),
+    ] {
+        for account in [CONSUMER, OPERATOR] {
+            let (_directory, store) = a_store().await;
+            let before = dump(&store).await;
+            let sql = format!(
+                "UPDATE wallet_events SET {column} = {other}
+                 WHERE account = x'{}' AND log_index = {}",
+                hex::encode(account),
+                SETTLED.log_index
+            );
+            sqlx::query(AssertSqlSafe(sql.clone())).execute(&store.writer).await.unwrap();
+            let what = Misplaced::WalletEvent(account, SETTLED);
+            let both = [true, false].map(|by_event| Contradiction::Misplaced { what, by_event });
+            assert_eq!(store.contradictions().await.unwrap(), both, "{sql}");
+            assert!(store.rebuild(|_| ()).await.unwrap().changed, "{sql}");
+            assert_eq!(dump(&store).await, before, "{sql}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_skip_where_the_session_was_not_skipped_is_named_and_removed() {
     for (session, at) in
         [(SESSION, SETTLED), (SESSION, LIMITED), (SESSION, NOTHING), (OTHER_SESSION, SKIPPED)]

@@ -1,7 +1,7 @@
 //! What the tables refuse, whoever writes to them.
 
 use super::SqliteStore;
-use crate::testing::new_store;
+use crate::testing::{CONSUMER, block, deposit, new_store, take};
 use sqlx::AssertSqlSafe;
 
 /// The columns of `events` that depend on the kind: the kinds that have each, and a value for it.
@@ -36,8 +36,8 @@ async fn enter(
     });
     let columns = COLUMNS.map(|(column, ..)| column).join(", ");
     let sql = format!(
-        "INSERT INTO events (block_number, log_index, tx_hash, kind, account, {columns})
-         VALUES (99, 0, zeroblob(32), {kind}, zeroblob(20), {})",
+        "INSERT INTO events (position, tx_hash, kind, account, {columns})
+         VALUES (99 << 23, zeroblob(32), {kind}, zeroblob(20), {})",
         values.join(", ")
     );
     run(store, sql).await
@@ -121,4 +121,16 @@ async fn what_finds_events_takes_only_whole_keys_and_each_once() {
             refused(outcome, &format!("{table}.{column}"), column);
         }
     }
+}
+
+#[tokio::test]
+async fn a_block_that_has_events_is_not_deleted() {
+    let (_directory, store) = new_store().await;
+    take(&store, block(100), [deposit(CONSUMER, 1)]).await;
+    take(&store, block(101), []).await;
+    take(&store, block(102), []).await;
+    let delete =
+        async |number| run(&store, format!("DELETE FROM blocks WHERE number = {number}")).await;
+    assert!(delete(100).await.unwrap_err().contains("the block has events"));
+    assert_eq!(delete(101).await, Ok(()));
 }

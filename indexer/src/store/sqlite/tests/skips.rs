@@ -77,7 +77,7 @@ async fn the_last_skip_is_found_by_three_looks_however_often_a_session_was_skipp
         plan(&store, answers::LAST_SKIP).await,
         [
             "SEARCH it USING PRIMARY KEY (session_id=?)",
-            "SEARCH events USING PRIMARY KEY (block_number=? AND log_index=?)",
+            "SEARCH events USING INTEGER PRIMARY KEY (rowid=?)",
             "SEARCH blocks USING INTEGER PRIMARY KEY (rowid=?)",
         ]
     );

@@ -265,9 +265,9 @@ async fn a_settlement_that_the_contract_does_not_know_is_named() -> Result<()> {
     let ledger = Ledger::synced().await?;
     let session = "42".repeat(32);
     let forge = format!(
-        "INSERT INTO events (block_number, log_index, tx_hash, kind, account, counterparty, amount,
+        "INSERT INTO events (position, tx_hash, kind, account, counterparty, amount,
             session_id, to_amount, fee_amount, rate_per_second, chargeable_seconds)
-         SELECT block_number, log_index + 1000, tx_hash, kind, account, counterparty, 0,
+         SELECT position + 1000, tx_hash, kind, account, counterparty, 0,
             x'{session}', 0, 0, rate_per_second, chargeable_seconds
          FROM events WHERE kind = 3 ORDER BY block_number LIMIT 1"
     );

@@ -147,8 +147,8 @@ async fn a_reader_that_has_read_enough_is_no_failure() -> Result<()> {
     let ledger = Ledger::synced().await?;
     // More than a pipe holds.
     let many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
-        INSERT INTO events (block_number, log_index, tx_hash, kind, account, amount)
-        SELECT number, 5000 + i, zeroblob(32), 2, zeroblob(20), 0
+        INSERT INTO events (position, tx_hash, kind, account, amount)
+        SELECT (number << 23) + 5000 + i, zeroblob(32), 2, zeroblob(20), 0
         FROM n, (SELECT min(number) AS number FROM blocks)";
     ledger.tamper(&[many]).await?;
     for format in ["csv", "jsonl"] {
