@@ -1,9 +1,11 @@
 //! What the operator's command line `luxxon` is made of.
 //!
-//! `compile`, `deploy` and `devnet` are cargo features, because each needs crates the others do not;
-//! `kms` adds AWS KMS to the keys that `deploy` signs with. The feature `deploy` has the commands
-//! `deploy`, `verify` and `roles`, which share [`chain`] and [`contract`].
+//! `audit`, `compile`, `deploy` and `devnet` are cargo features, because each needs crates the others
+//! do not; `kms` adds AWS KMS to the keys that `deploy` signs with. The feature `deploy` has the
+//! commands `deploy`, `verify` and `roles`, which share [`chain`] and [`contract`].
 
+#[cfg(feature = "audit")]
+pub mod audit;
 #[cfg(feature = "deploy")]
 pub mod chain;
 #[cfg(feature = "compile")]

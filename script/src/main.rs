@@ -7,7 +7,8 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done, or nothing to do; a devnet: stopped by SIGINT, SIGTERM or SIGHUP
   1  failed, or refused; standard error says why
-  2  a flag or a key is missing, malformed or contradicts another";
+  2  a flag or a key is missing, malformed or contradicts another
+  3  `audit` alone: an invariant does not hold";
 
 /// Operates Luxxon Settlement.
 #[derive(Debug, Parser)]
@@ -17,8 +18,21 @@ struct Cli {
     command: Command,
 }
 
+#[cfg(feature = "audit")]
+const AUDIT_EXIT_CODES: &str = "\
+Exit codes:
+  0  clean: no violation, in the logs and in the state after the last block
+  1  failed: not everything could be read; standard error says why
+  2  a flag is missing, malformed or contradicts another
+  3  a violation: standard output has the first, with its transaction";
+
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Check the invariants of a live deployment: every log from the first block to a final one, then
+    /// the contract's state. Needs only a node; prints a report, or the first violation
+    #[cfg(feature = "audit")]
+    #[command(after_help = AUDIT_EXIT_CODES)]
+    Audit(luxxon_script::audit::AuditArgs),
     /// Compile the contracts and write the ABI and bytecode that the bindings are built from
     #[cfg(feature = "compile")]
     Compile(luxxon_script::compile::CompileArgs),
@@ -44,6 +58,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        #[cfg(feature = "audit")]
+        Command::Audit(args) => luxxon_script::audit::run(&args),
         #[cfg(feature = "compile")]
         Command::Compile(args) => luxxon_script::compile::run(&args),
         #[cfg(feature = "deploy")]
@@ -59,7 +75,13 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("luxxon: {error:#}");
-            ExitCode::from(if is_usage(&error) { 2 } else { 1 })
+            ExitCode::from(if is_usage(&error) {
+                2
+            } else if is_violation(&error) {
+                3
+            } else {
+                1
+            })
         }
     }
 }
@@ -71,5 +93,15 @@ fn is_usage(error: &eyre::Report) -> bool {
 
 #[cfg(not(feature = "deploy"))]
 fn is_usage(_error: &eyre::Report) -> bool {
+    false
+}
+
+#[cfg(feature = "audit")]
+fn is_violation(error: &eyre::Report) -> bool {
+    error.is::<luxxon_script::audit::Violated>()
+}
+
+#[cfg(not(feature = "audit"))]
+fn is_violation(_error: &eyre::Report) -> bool {
     false
 }

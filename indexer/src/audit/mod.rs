@@ -13,7 +13,7 @@ use crate::{
 };
 use alloy::primitives::{Address, U256};
 use calls::Question;
-use luxxon_bindings::SessionId;
+use luxxon_bindings::{MicroUsdc, SessionId};
 use std::{collections::BTreeSet, fmt};
 
 /// Questions put to the node in one batch. Public nodes commonly take 100.
@@ -124,6 +124,34 @@ impl fmt::Display for Difference {
         let Self { subject, chain, tables } = self;
         write!(f, "{subject} is {chain} on chain, and {tables} in the tables")
     }
+}
+
+/// Asks the contract, in its state after `block`, what `accounts` have and whether `sessions` are
+/// settled; and, where `owed` is what it must owe, what it owes, and whether it holds that much USDC.
+/// Returns what differs.
+pub async fn compare(
+    providers: &Providers,
+    deployment: &Deployment,
+    block: Block,
+    owed: Option<MicroUsdc>,
+    accounts: &[AccountState],
+    sessions: &[SessionId],
+) -> Result<Vec<Difference>, ChainError> {
+    let mut questions = Vec::new();
+    if let Some(owed) = owed {
+        questions.extend([Question::TotalOwed(owed), Question::UsdcHeld(owed)]);
+    }
+    for &AccountState { account, pool, claimable, limits } in accounts {
+        questions.push(Question::Pool(account, pool));
+        questions.push(Question::Claimable(account, claimable));
+        questions.push(Question::Limits(account, limits));
+    }
+    questions.extend(sessions.iter().copied().map(Question::Settled));
+    let mut differences = Vec::new();
+    for some in questions.chunks(AT_ONCE) {
+        differences.extend(calls::ask(providers, deployment, block, some).await?);
+    }
+    Ok(differences)
 }
 
 /// Compares a ledger with its contract, some of it at a time or all of it.
@@ -300,27 +328,16 @@ impl<S: Store> Auditor<S> {
             let reason = "the contract was not deployed yet".to_owned();
             return Ok(Outcome::StateUnavailable { block, reason });
         }
-        let mut questions = match sums {
-            Sums::Compared => vec![Question::TotalOwed(owed), Question::UsdcHeld(owed)],
-            Sums::LeftOut => Vec::new(),
-        };
-        for AccountState { account, pool, claimable, limits } in states {
-            questions.push(Question::Pool(account, pool));
-            questions.push(Question::Claimable(account, claimable));
-            questions.push(Question::Limits(account, limits));
-        }
-        questions.extend(sessions.iter().copied().map(Question::Settled));
-
-        let mut differences = Vec::new();
-        for some in questions.chunks(AT_ONCE) {
-            match calls::ask(&self.providers, &self.deployment, block, some).await {
-                Ok(found) => differences.extend(found),
-                Err(ChainError::StateUnavailable { message: reason, .. }) => {
-                    return Ok(Outcome::StateUnavailable { block, reason });
-                }
-                Err(other) => return Err(other.into()),
+        let owed = (sums == Sums::Compared).then_some(owed);
+        let compared =
+            compare(&self.providers, &self.deployment, block, owed, &states, sessions).await;
+        let differences = match compared {
+            Ok(differences) => differences,
+            Err(ChainError::StateUnavailable { message: reason, .. }) => {
+                return Ok(Outcome::StateUnavailable { block, reason });
             }
-        }
+            Err(other) => return Err(other.into()),
+        };
         let accounts = accounts.len() as u64;
         let compared = Compared { block, accounts, sessions: sessions.len() as u64 };
         Ok(if differences.is_empty() {

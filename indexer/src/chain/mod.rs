@@ -19,7 +19,7 @@ mod tests;
 pub use error::{AskLess, ChainError};
 pub use identity::{Identity, identify};
 pub use limits::Limits;
-pub use node::{BlockLogs, DEFAULT_TIMEOUT, Header, Heads, Node, RangeLogs, is_loopback};
+pub use node::{BlockLogs, DEFAULT_TIMEOUT, Header, Heads, Node, RangeLogs, Wanted, is_loopback};
 pub(crate) use providers::backoff;
 pub use providers::{Providers, Quorum, Source};
 pub use range_refusal::TooLargeIn;

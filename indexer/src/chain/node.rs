@@ -12,9 +12,12 @@ use crate::{
 };
 use alloy::{
     primitives::{Address, B256, Bytes, U64, U256},
-    sol_types::{SolCall, SolEvent},
+    sol_types::{SolCall, SolEvent, SolValue},
 };
-use luxxon_bindings::{settlement::LuxxonSettlement::totalOwedCall, usdc::UsdcStandIn::Approval};
+use luxxon_bindings::{
+    settlement::LuxxonSettlement::totalOwedCall,
+    usdc::UsdcStandIn::{Approval, Transfer, balanceOfCall},
+};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::{
@@ -77,6 +80,15 @@ pub struct BlockLogs {
     pub owed: Option<U256>,
 }
 
+/// Which logs of a range are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// What the ledger is made of: all that the contract logs, and the allowances it is given.
+    Ledger,
+    /// The same, every transfer of USDC to the contract and from it, and what it holds afterwards.
+    LedgerAndTransfers,
+}
+
 /// The logs of a range of blocks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RangeLogs {
@@ -89,6 +101,9 @@ pub struct RangeLogs {
     /// What the contract owes after the last block, in µUSDC, by its `totalOwed`; `None` where it is
     /// not deployed yet, or the node does not have that state any more.
     pub owed: Option<U256>,
+    /// The USDC that the contract holds after the last block, in µUSDC; `None` where that was not
+    /// asked for, there is no USDC yet, or the node does not have that state any more.
+    pub held: Option<U256>,
     /// How long the node's answer was, in bytes of JSON.
     pub answer_bytes: usize,
 }
@@ -228,40 +243,51 @@ impl Node {
         deployment: &Deployment,
         header: &Header,
     ) -> Result<BlockLogs, ChainError> {
-        let [settlement, approvals] = log_calls(deployment, &json!({ "blockHash": header.hash }));
-        let shown = Call::new("eth_getBlockByHash", json!([header.hash, false]));
-        let owed = owed_call(deployment, &json!({ "blockHash": header.hash }));
-        let replies = self.ask(&[settlement, approvals, shown, owed]).await?;
-        if self.header_at(&replies, 2)? != Some(*header) {
+        let at = json!({ "blockHash": header.hash });
+        let mut calls = log_calls(deployment, Wanted::Ledger, &at);
+        let filters = calls.len();
+        calls.push(Call::new("eth_getBlockByHash", json!([header.hash, false])));
+        calls.push(owed_call(deployment, &at));
+        let replies = self.ask(&calls).await?;
+        if self.header_at(&replies, filters)? != Some(*header) {
             return Err(ChainError::UnknownBlock(header.number));
         }
-        let logs = collect(self.logs_of(&replies)?, header, header)?.logs;
-        Ok(BlockLogs { logs, owed: self.owed_of(&replies, 3)? })
+        let logs = collect(self.logs_of(&replies, filters)?, header, header)?.logs;
+        Ok(BlockLogs { logs, owed: self.amount_of(&replies, filters + 1, "totalOwed")? })
     }
 
-    /// The logs of the blocks `from` to `to`, both included; the same batch makes the node show the
-    /// first and the last of them, and asks what the contract owes after them.
+    /// The logs of the blocks `from` to `to`, both included, that are `wanted`; the same batch makes
+    /// the node show the first and the last of them, and asks what the contract owes after them.
     pub async fn range_logs(
         &self,
         deployment: &Deployment,
+        wanted: Wanted,
         from: u64,
         to: u64,
     ) -> Result<RangeLogs, ChainError> {
         let range = json!({ "fromBlock": hex(from), "toBlock": hex(to) });
-        let [settlement, approvals] = log_calls(deployment, &range);
-        let [first, last] = [from, to].map(|number| header_call(&json!(hex(number))));
-        let owed = owed_call(deployment, &json!(hex(to)));
-        let replies = self.ask(&[settlement, approvals, first, last, owed]).await?;
-        let first = at_height(from, self.header_at(&replies, 2)?)?;
-        let last = at_height(to, self.header_at(&replies, 3)?)?;
+        let mut calls = log_calls(deployment, wanted, &range);
+        let filters = calls.len();
+        calls.extend([from, to].map(|number| header_call(&json!(hex(number)))));
+        calls.push(owed_call(deployment, &json!(hex(to))));
+        if wanted == Wanted::LedgerAndTransfers {
+            calls.push(held_call(deployment, &json!(hex(to))));
+        }
+        let replies = self.ask(&calls).await?;
+        let first = at_height(from, self.header_at(&replies, filters)?)?;
+        let last = at_height(to, self.header_at(&replies, filters + 1)?)?;
         let first = first.ok_or(ChainError::UnknownBlock(from))?;
         let last = last.ok_or(ChainError::UnknownBlock(to))?;
-        let collected = collect(self.logs_of(&replies)?, &first, &last)?;
-        let owed = self.owed_of(&replies, 4)?;
+        let collected = collect(self.logs_of(&replies, filters)?, &first, &last)?;
+        let owed = self.amount_of(&replies, filters + 2, "totalOwed")?;
+        let held = match wanted {
+            Wanted::Ledger => None,
+            Wanted::LedgerAndTransfers => self.amount_of(&replies, filters + 3, "balanceOf")?,
+        };
         let answer_bytes = replies.len();
         drop(replies);
         let blocks = self.blocks_of(&collected, &last).await?;
-        Ok(RangeLogs { first, blocks, logs: collected.logs, owed, answer_bytes })
+        Ok(RangeLogs { first, blocks, logs: collected.logs, owed, held, answer_bytes })
     }
 
     /// The blocks that hold logs, and `last`. Times that the logs do not give come from headers.
@@ -348,9 +374,14 @@ impl Node {
         Ok(header.map(Header::from))
     }
 
-    /// The answer to [`owed_call`]; `None` where the node does not have that state, does not answer
-    /// such calls, or the contract was not there yet.
-    fn owed_of(&self, replies: &Replies, place: usize) -> Result<Option<U256>, ChainError> {
+    /// The answer to a call of `getter`, which returns an amount; `None` where the node does not have
+    /// that state, does not answer such calls, or the contract was not there yet.
+    fn amount_of(
+        &self,
+        replies: &Replies,
+        place: usize,
+        getter: &str,
+    ) -> Result<Option<U256>, ChainError> {
         let output: Bytes = match self.read(replies, place, "eth_call") {
             Ok(output) => output,
             Err(ChainError::StateUnavailable { .. } | ChainError::Refused { .. }) => {
@@ -361,41 +392,53 @@ impl Node {
         if output.is_empty() {
             return Ok(None);
         }
-        let owed = totalOwedCall::abi_decode_returns(&output);
-        owed.map(Some)
-            .map_err(|_| ChainError::Inconsistent("totalOwed() answered something else".to_owned()))
+        let amount = U256::abi_decode(&output);
+        amount
+            .map(Some)
+            .map_err(|_| ChainError::Inconsistent(format!("{getter}() answered something else")))
     }
 
-    /// The answers to both of [`log_calls`], which stand first.
-    fn logs_of(&self, replies: &Replies) -> Result<Vec<RpcLog>, ChainError> {
+    /// The answers to all `filters` of [`log_calls`], which stand first.
+    fn logs_of(&self, replies: &Replies, filters: usize) -> Result<Vec<RpcLog>, ChainError> {
         let mut logs: Vec<RpcLog> = self.read(replies, 0, "eth_getLogs")?;
-        logs.extend(self.read::<Vec<RpcLog>>(replies, 1, "eth_getLogs")?);
+        for place in 1..filters {
+            logs.extend(self.read::<Vec<RpcLog>>(replies, place, "eth_getLogs")?);
+        }
         Ok(logs)
     }
 }
 
-/// All that the contract logs, and the allowances it is given, in the blocks that `blocks` names.
-fn log_calls(deployment: &Deployment, blocks: &Value) -> [Call; 2] {
+/// The logs that are `wanted`, in the blocks that `blocks` names.
+fn log_calls(deployment: &Deployment, wanted: Wanted, blocks: &Value) -> Vec<Call> {
     let call = |mut filter: Value| {
         if let (Some(filter), Some(blocks)) = (filter.as_object_mut(), blocks.as_object()) {
             filter.extend(blocks.clone());
         }
         Call::new("eth_getLogs", json!([filter]))
     };
-    let spender = deployment.settlement.into_word();
-    [
-        call(json!({ "address": deployment.settlement })),
-        call(json!({
-            "address": deployment.usdc,
-            "topics": [Approval::SIGNATURE_HASH, null, spender],
-        })),
-    ]
+    let settlement = deployment.settlement.into_word();
+    let usdc = |topics: Value| json!({ "address": deployment.usdc, "topics": topics });
+    let mut filters = vec![
+        json!({ "address": deployment.settlement }),
+        usdc(json!([Approval::SIGNATURE_HASH, null, settlement])),
+    ];
+    if wanted == Wanted::LedgerAndTransfers {
+        filters.push(usdc(json!([Transfer::SIGNATURE_HASH, null, settlement])));
+        filters.push(usdc(json!([Transfer::SIGNATURE_HASH, settlement])));
+    }
+    filters.into_iter().map(call).collect()
 }
 
 /// What the contract owes in the state that `at` names.
 fn owed_call(deployment: &Deployment, at: &Value) -> Call {
     let input = Bytes::from(totalOwedCall {}.abi_encode());
     Call::new("eth_call", json!([{ "to": deployment.settlement, "input": input }, at]))
+}
+
+/// The USDC the contract holds in the state that `at` names.
+fn held_call(deployment: &Deployment, at: &Value) -> Call {
+    let input = Bytes::from(balanceOfCall::new((deployment.settlement,)).abi_encode());
+    Call::new("eth_call", json!([{ "to": deployment.usdc, "input": input }, at]))
 }
 
 /// A call in the state after the block with that hash.

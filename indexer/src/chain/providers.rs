@@ -1,4 +1,4 @@
-use super::{BlockLogs, ChainError, DEFAULT_TIMEOUT, Header, Heads, Node, RangeLogs};
+use super::{BlockLogs, ChainError, DEFAULT_TIMEOUT, Header, Heads, Node, RangeLogs, Wanted};
 use crate::ledger::{Deployment, RawLog};
 use alloy::primitives::{Address, B256, Bytes, Keccak256};
 use futures_util::future::BoxFuture;
@@ -183,10 +183,12 @@ impl Providers {
     pub async fn range_logs(
         &self,
         deployment: Deployment,
+        wanted: Wanted,
         from: u64,
         to: u64,
     ) -> Result<(RangeLogs, Source), ChainError> {
-        let ask = |node| -> BoxFuture<'_, _> { Box::pin(range_of(node, deployment, from, to)) };
+        let ask =
+            |node| -> BoxFuture<'_, _> { Box::pin(range_of(node, deployment, wanted, from, to)) };
         let mut asked = Vec::new();
         let (first, source) = self.ask_one_of(&mut asked, from < to, &ask).await?;
         if self.quorum == Quorum::Two {
@@ -276,10 +278,11 @@ async fn block_of(
 async fn range_of(
     node: &Node,
     deployment: Deployment,
+    wanted: Wanted,
     from: u64,
     to: u64,
 ) -> Result<RangeLogs, ChainError> {
-    node.range_logs(&deployment, from, to).await
+    node.range_logs(&deployment, wanted, from, to).await
 }
 
 /// What a node says a range holds, so that two can be compared by eye.

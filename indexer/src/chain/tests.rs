@@ -1,7 +1,7 @@
 //! Nodes that are stale, forgetful or contradict themselves: a small server that answers each call
 //! of a batch as the test says.
 
-use super::{ChainError, DEFAULT_TIMEOUT, Node};
+use super::{ChainError, DEFAULT_TIMEOUT, Node, Wanted};
 use crate::ledger::Deployment;
 use alloy::primitives::address;
 use axum::{Json, Router, extract::State, routing::post};
@@ -82,7 +82,7 @@ fn honest(method: &str, params: &Value) -> Answer {
 #[tokio::test]
 async fn an_honest_node_that_has_no_logs_is_believed() {
     let node = node(honest).await;
-    let range = node.range_logs(&DEPLOYMENT, 5, 9).await.unwrap();
+    let range = node.range_logs(&DEPLOYMENT, Wanted::Ledger, 5, 9).await.unwrap();
     assert_eq!((range.logs.len(), range.blocks.len()), (0, 1));
     assert_eq!(range.blocks[0].number, 9);
     let header = node.header(7).await.unwrap().unwrap();
@@ -95,7 +95,7 @@ async fn no_logs_from_a_node_without_the_last_block_are_not_taken_for_none() {
         "eth_getBlockByNumber" if asked_for(params) > 7 => Result(Value::Null),
         _ => honest(method, params),
     });
-    let error = node.await.range_logs(&DEPLOYMENT, 5, 9).await.unwrap_err();
+    let error = node.await.range_logs(&DEPLOYMENT, Wanted::Ledger, 5, 9).await.unwrap_err();
     assert!(matches!(error, ChainError::UnknownBlock(9)), "{error}");
 }
 
@@ -118,9 +118,10 @@ async fn headers_of_other_heights_than_asked_for_are_refused() {
         _ => honest(method, params),
     })
     .await;
-    for error in
-        [node.range_logs(&DEPLOYMENT, 5, 9).await.unwrap_err(), node.header(5).await.unwrap_err()]
-    {
+    for error in [
+        node.range_logs(&DEPLOYMENT, Wanted::Ledger, 5, 9).await.unwrap_err(),
+        node.header(5).await.unwrap_err(),
+    ] {
         assert!(error.to_string().contains("asked for block 5, answered 6"), "{error}");
     }
 }
@@ -157,7 +158,7 @@ async fn a_call_left_out_of_a_batch_is_said_to_be() {
         "eth_getLogs" => Silence,
         _ => honest(method, params),
     });
-    let error = node.await.range_logs(&DEPLOYMENT, 5, 9).await.unwrap_err();
+    let error = node.await.range_logs(&DEPLOYMENT, Wanted::Ledger, 5, 9).await.unwrap_err();
     assert!(error.to_string().contains("left a call of a batch unanswered"), "{error}");
 }
 
@@ -167,7 +168,7 @@ async fn a_range_that_is_too_large_asks_for_less() {
         "eth_getLogs" => Refusal(-32005, "query returned more than 10000 results"),
         _ => honest(method, params),
     });
-    let error = node.await.range_logs(&DEPLOYMENT, 5, 9).await.unwrap_err();
+    let error = node.await.range_logs(&DEPLOYMENT, Wanted::Ledger, 5, 9).await.unwrap_err();
     assert!(error.asks_for_less().is_some(), "{error}");
     assert!(error.to_string().contains("more than 10000 results"), "{error}");
 }

@@ -2,7 +2,7 @@
 
 use super::{RangeSize, SyncError, decode_all};
 use crate::{
-    chain::{AskLess, Providers, RangeLogs, Source, TooLargeIn},
+    chain::{AskLess, Providers, RangeLogs, Source, TooLargeIn, Wanted},
     ledger::{Block, Deployment, Event},
 };
 use alloy::primitives::{B256, U256};
@@ -127,8 +127,8 @@ async fn fetch(
     from: u64,
     to: u64,
 ) -> Result<(Range, usize), SyncError> {
-    let (answer, source) = providers.range_logs(deployment, from, to).await?;
-    let RangeLogs { first, blocks, logs, owed, answer_bytes } = answer;
+    let (answer, source) = providers.range_logs(deployment, Wanted::Ledger, from, to).await?;
+    let RangeLogs { first, blocks, logs, owed, answer_bytes, .. } = answer;
     let events = decode_all(&deployment, &logs)?;
     Ok((Range { parent: first.parent_hash, blocks, events, owed, source }, answer_bytes))
 }

@@ -10,10 +10,12 @@ mod error;
 mod gathered;
 mod owed;
 mod range_size;
+mod replay;
 mod syncer;
 mod waiting;
 
 pub use error::SyncError;
+pub use replay::Replay;
 pub use syncer::{Progress, Syncer};
 
 use crate::ledger::{Deployment, Event, RawLog, decode};
