@@ -119,10 +119,14 @@ impl History {
             Fact::Ledger(event) => self.take_event(at, time, &event),
             Fact::Role(Logged::Rescued(event)) => self.take_rescue(at, &event),
             Fact::Role(logged) => {
-                if let Logged::PlatformWalletSet(event) = &logged {
-                    self.payee(at, "the platform wallet", event.newWallet)?;
+                let check = self.roles.take(at, time, &logged)?;
+                self.counts.add(check);
+                match logged {
+                    Logged::PlatformWalletSet(event) => {
+                        self.payee(at, "the platform wallet", event.newWallet)
+                    }
+                    _ => Ok(()),
                 }
-                self.roles.take(at, time, &logged).map(|check| self.counts.add(check))
             }
             Fact::Moved { from, to, amount } => {
                 if to == self.deployment.settlement {
