@@ -3,8 +3,12 @@
 
 use super::{ChainError, DEFAULT_TIMEOUT, Node, Wanted};
 use crate::ledger::Deployment;
-use alloy::primitives::address;
+use alloy::{
+    primitives::{U256, address},
+    sol_types::SolEvent,
+};
 use axum::{Json, Router, extract::State, routing::post};
+use luxxon_bindings::usdc::UsdcStandIn::Transfer;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -87,6 +91,45 @@ async fn an_honest_node_that_has_no_logs_is_believed() {
     assert_eq!(range.blocks[0].number, 9);
     let header = node.header(7).await.unwrap().unwrap();
     assert_eq!(node.block_logs(&DEPLOYMENT, &header).await.unwrap().logs, []);
+}
+
+/// A log of USDC's in block 7, `index` being its place there.
+fn usdc_log(index: u64) -> Value {
+    json!({
+        "address": DEPLOYMENT.usdc,
+        "topics": [],
+        "data": "0x",
+        "blockHash": hash(7),
+        "blockNumber": "0x7",
+        "blockTimestamp": "0x5",
+        "transactionHash": hash(99),
+        "logIndex": format!("{index:#x}"),
+    })
+}
+
+#[tokio::test]
+async fn transfers_to_the_contract_and_from_it_come_with_what_it_holds_where_they_are_wanted() {
+    let node = node(|method, params| {
+        let word = DEPLOYMENT.settlement.into_word().to_string();
+        let topics = &params[0]["topics"];
+        let is_transfer = topics[0] == Transfer::SIGNATURE_HASH.to_string();
+        match method {
+            "eth_getLogs" if is_transfer && topics[2] == word => Result(json!([usdc_log(1)])),
+            "eth_getLogs" if is_transfer && topics[1] == word => {
+                Result(json!([usdc_log(0), usdc_log(1)]))
+            }
+            "eth_call" if params[0]["to"] == json!(DEPLOYMENT.usdc) => Result(json!(hash(42))),
+            "eth_call" if params[1] != "0x9" => Refusal(-32000, "another block"),
+            _ => honest(method, params),
+        }
+    })
+    .await;
+    let range = node.range_logs(&DEPLOYMENT, Wanted::LedgerAndTransfers, 5, 9).await.unwrap();
+    let places: Vec<u32> = range.logs.iter().map(|log| log.position.log_index).collect();
+    assert_eq!(places, [0, 1], "one of both filters is one log");
+    assert_eq!((range.owed, range.held), (Some(U256::ZERO), Some(U256::from(42))));
+    let range = node.range_logs(&DEPLOYMENT, Wanted::Ledger, 5, 9).await.unwrap();
+    assert_eq!((range.logs.len(), range.held), (0, None));
 }
 
 #[tokio::test]

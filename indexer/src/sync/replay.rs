@@ -98,3 +98,67 @@ impl Replay {
         Ok(range)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::Header;
+    use alloy::primitives::Address;
+
+    fn block(number: u64) -> Block {
+        Block { number, hash: B256::repeat_byte(1), timestamp: 0 }
+    }
+
+    /// What is read next of the blocks 10 to 1,000.
+    fn replay() -> Replay {
+        let providers = Providers::at("http://127.0.0.1:1".parse().unwrap()).unwrap();
+        let (settlement, usdc) = (Address::repeat_byte(1), Address::repeat_byte(2));
+        let deployment = Deployment { settlement, usdc, deploy_block: 11 };
+        Replay::new(providers, deployment, 10, block(1_000))
+    }
+
+    fn range(from: u64, to: u64) -> RangeLogs {
+        let (hash, parent_hash) = (B256::repeat_byte(1), B256::repeat_byte(2));
+        RangeLogs {
+            first: Header { number: from, hash, parent_hash, timestamp: 0 },
+            blocks: vec![block(to)],
+            logs: Vec::new(),
+            owed: None,
+            held: None,
+            answer_bytes: 0,
+        }
+    }
+
+    /// Reads on until the block `bad` is alone: the ranges on the way.
+    fn narrowed(bad: u64) -> Vec<(u64, u64)> {
+        let (mut replay, mut ranges) = (replay(), Vec::new());
+        loop {
+            let (from, to) = (replay.next, replay.end_of_next());
+            ranges.push((from, to));
+            if !(from..=to).contains(&bad) {
+                replay.next = to + 1;
+            } else if !replay.again_in_parts(&range(from, to)) {
+                return ranges;
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_add_up_is_halved_until_its_first_block_is_alone() {
+        assert_eq!(narrowed(20)[..4], [(10, 41), (10, 25), (10, 17), (18, 21)]);
+        for bad in [10, 20, 25, 26, 41, 42, 999, 1_000] {
+            let ranges = narrowed(bad);
+            assert_eq!(ranges.last(), Some(&(bad, bad)), "{ranges:?}");
+        }
+        assert!(narrowed(20).len() < 12, "{:?}", narrowed(20));
+    }
+
+    #[test]
+    fn the_last_block_ends_the_last_range() {
+        let mut replay = replay();
+        replay.next = 990;
+        assert_eq!(replay.end_of_next(), 1_000);
+        assert!(replay.again_in_parts(&range(990, 1_000)));
+        assert_eq!(replay.end_of_next(), 995);
+    }
+}

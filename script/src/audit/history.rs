@@ -209,7 +209,11 @@ impl History {
             self.counts.add(Check::Owed);
             if chain != U256::from(owed.get()) {
                 let found = format!("the contract owes {chain} µUSDC");
-                return violation(Check::Owed, found, format!("{owed}, by its logs"));
+                return violation(
+                    Check::Owed,
+                    found,
+                    format!("{owed}, by its logs, unless the node keeps some back"),
+                );
             }
         }
         if let Some(held) = range.held {
@@ -247,9 +251,13 @@ impl History {
         })
     }
 
-    /// Each session that is settled.
-    pub fn sessions(&self) -> impl Iterator<Item = SessionId> {
-        self.sessions.keys().copied()
+    /// Each session that is settled, in the order of the chain.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<SessionId> {
+        let mut settled: Vec<_> =
+            self.sessions.iter().map(|(session, at)| (at.position, *session)).collect();
+        settled.sort_unstable_by_key(|(position, _)| *position);
+        settled.into_iter().map(|(_, session)| session).collect()
     }
 
     /// The last log about an account.

@@ -1,17 +1,17 @@
 //! What is read from the node: the logs, and in the end the contract's state.
 
-use super::{Check, History, Place, Progress, Violated, Violation, report::State};
+use super::{Check, History, Place, Progress, Violated, Violation, fact::is_first, report::State};
 use crate::{
     chain::Node,
     contract::{PendingRelayer, State as Getters},
 };
-use alloy::primitives::U256;
+use alloy::primitives::{Address, U256};
 use eyre::{Result, ensure};
 use luxxon_bindings::SessionId;
 use luxxon_indexer::{
     audit::{Difference, Subject, compare},
     chain::{ChainError, Providers, RangeLogs},
-    ledger::Block,
+    ledger::{Block, Deployment},
     store::AccountState,
     sync::Replay,
 };
@@ -54,9 +54,9 @@ pub(super) async fn logs(
 
 /// Whether the contract's first log is its constructor's; `None` where there is none in `range`.
 fn begins(history: &History, range: &RangeLogs) -> Option<bool> {
-    let contract = history.deployment.settlement;
-    let first = range.logs.iter().find(|raw| raw.log.address == contract)?;
-    Some(super::fact::is_first(first))
+    let Deployment { settlement, deploy_block, .. } = history.deployment;
+    let first = range.logs.iter().find(|raw| raw.log.address == settlement)?;
+    Some(is_first(first) && first.position.block >= deploy_block)
 }
 
 /// Compares the contract's state after `last` with what `history` makes it.
@@ -68,7 +68,7 @@ pub(super) async fn state(
     progress: &mut Progress,
 ) -> Result<State> {
     let accounts: Vec<AccountState> = history.accounts().collect();
-    let sessions: Vec<SessionId> = history.sessions().collect();
+    let sessions: Vec<SessionId> = history.sessions();
     let all = accounts.len() + sessions.len();
     let empty = [(&accounts[..0], &sessions[..0])];
     let pages = empty
@@ -131,27 +131,29 @@ fn roles(history: &History, last: Block, getters: &Getters) -> Result<(), Violat
     let proposal = getters
         .pending_relayer
         .map(|PendingRelayer { candidate, acceptable_at }| (candidate, U256::from(acceptable_at)));
-    let shown = |value: &dyn std::fmt::Debug| format!("{value:?}");
-    for (check, getter, found, expected) in [
-        (Check::Roles, "owner()", shown(&getters.owner), shown(&roles.owner)),
-        (
-            Check::Roles,
-            "pendingOwner()",
-            shown(&getters.pending_owner),
-            shown(&roles.pending_owner),
-        ),
-        (Check::Relayer, "relayer()", shown(&getters.relayer), shown(&roles.relayer)),
-        (Check::Relayer, "pendingRelayer()", shown(&proposal), shown(&roles.proposal)),
-        (Check::Roles, "pauser()", shown(&getters.pauser), shown(&roles.pauser)),
-        (
-            Check::Roles,
-            "platformWallet()",
-            shown(&getters.platform_wallet),
-            shown(&roles.platform_wallet),
-        ),
-        (Check::Relayer, "paused()", shown(&getters.paused), shown(&roles.paused)),
-        (Check::Relayer, "RELAYER_DELAY()", shown(&getters.relayer_delay), shown(&roles.delay)),
-    ] {
+    let shown = |proposal: Option<(Address, U256)>| {
+        proposal.map_or("nobody".to_owned(), |(candidate, at)| format!("{candidate} from {at} on"))
+    };
+    let addresses = [
+        (Check::Roles, "owner()", getters.owner, roles.owner),
+        (Check::Roles, "pendingOwner()", getters.pending_owner, roles.pending_owner),
+        (Check::Relayer, "relayer()", getters.relayer, roles.relayer),
+        (Check::Roles, "pauser()", getters.pauser, roles.pauser),
+        (Check::Roles, "platformWallet()", getters.platform_wallet, roles.platform_wallet),
+    ];
+    let addresses = addresses.map(|(check, getter, found, expected)| {
+        (check, getter, found.to_string(), expected.to_string())
+    });
+    let paused = [getters.paused, roles.paused].map(|paused| paused.to_string());
+    let [is_paused, was_paused] = paused;
+    let delays = [getters.relayer_delay, roles.delay].map(|delay| delay.to_string());
+    let [delay_now, delay_before] = delays;
+    let others = [
+        (Check::Relayer, "pendingRelayer()", shown(proposal), shown(roles.proposal)),
+        (Check::Relayer, "paused()", is_paused, was_paused),
+        (Check::Relayer, "RELAYER_DELAY()", delay_now, delay_before),
+    ];
+    for (check, getter, found, expected) in addresses.into_iter().chain(others) {
         if found != expected {
             let at = roles.history.last().map(|change| change.at);
             let (found, expected) =

@@ -1,5 +1,6 @@
 //! The whole system on a real chain: anvil, the contracts, the daemon and its API.
 
+mod audit;
 mod bad_requests;
 mod balances;
 mod commands;
