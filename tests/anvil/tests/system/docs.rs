@@ -36,7 +36,7 @@ fn every_flag_and_variable_that_is_documented_exists_and_the_other_way_round() -
     let folder = programs()?;
     let program = |name: &str| folder.join(name).to_string_lossy().into_owned();
     let mut help = String::new();
-    for command in ["deploy", "devnet", "roles", "verify"] {
+    for command in ["audit", "deploy", "devnet", "roles", "verify"] {
         help += &output_of(&program("luxxon"), &[command, "--help"])?;
     }
     for command in
@@ -110,6 +110,7 @@ fn every_test_that_a_promise_names_exists() -> Result<()> {
     let is_path = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
     let mut named = 0;
     for module in [
+        "audit",
         "balances",
         "consistency",
         "crash",
