@@ -3,6 +3,7 @@
 //! A node's answers are not taken on trust: every set of logs comes in one batch with the header
 //! that shows the node knows the block, and is checked for being what was asked (`logs`).
 
+mod calls;
 mod error;
 mod identity;
 mod limits;

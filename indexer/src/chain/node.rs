@@ -1,5 +1,6 @@
 use super::{
     ChainError,
+    calls::{call_at, header_call, held_call, hex, log_calls, owed_call},
     error::node_name,
     limits::{Gate, Limits},
     logs::{Collected, collect},
@@ -12,11 +13,7 @@ use crate::{
 };
 use alloy::{
     primitives::{Address, B256, Bytes, U64, U256},
-    sol_types::{SolCall, SolEvent, SolValue},
-};
-use luxxon_bindings::{
-    settlement::LuxxonSettlement::totalOwedCall,
-    usdc::UsdcStandIn::{Approval, Transfer, balanceOfCall},
+    sol_types::SolValue,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -408,49 +405,6 @@ impl Node {
     }
 }
 
-/// The logs that are `wanted`, in the blocks that `blocks` names.
-fn log_calls(deployment: &Deployment, wanted: Wanted, blocks: &Value) -> Vec<Call> {
-    let call = |mut filter: Value| {
-        if let (Some(filter), Some(blocks)) = (filter.as_object_mut(), blocks.as_object()) {
-            filter.extend(blocks.clone());
-        }
-        Call::new("eth_getLogs", json!([filter]))
-    };
-    let settlement = deployment.settlement.into_word();
-    let usdc = |topics: Value| json!({ "address": deployment.usdc, "topics": topics });
-    let mut filters = vec![
-        json!({ "address": deployment.settlement }),
-        usdc(json!([Approval::SIGNATURE_HASH, null, settlement])),
-    ];
-    if wanted == Wanted::LedgerAndTransfers {
-        filters.push(usdc(json!([Transfer::SIGNATURE_HASH, null, settlement])));
-        filters.push(usdc(json!([Transfer::SIGNATURE_HASH, settlement])));
-    }
-    filters.into_iter().map(call).collect()
-}
-
-/// What the contract owes in the state that `at` names.
-fn owed_call(deployment: &Deployment, at: &Value) -> Call {
-    let input = Bytes::from(totalOwedCall {}.abi_encode());
-    Call::new("eth_call", json!([{ "to": deployment.settlement, "input": input }, at]))
-}
-
-/// The USDC the contract holds in the state that `at` names.
-fn held_call(deployment: &Deployment, at: &Value) -> Call {
-    let input = Bytes::from(balanceOfCall::new((deployment.settlement,)).abi_encode());
-    Call::new("eth_call", json!([{ "to": deployment.usdc, "input": input }, at]))
-}
-
-/// A call in the state after the block with that hash.
-fn call_at(block: B256, to: Address, input: &Bytes) -> Call {
-    let call = json!({ "to": to, "input": input });
-    Call::new("eth_call", json!([call, { "blockHash": block }]))
-}
-
-fn header_call(at: &Value) -> Call {
-    Call::new("eth_getBlockByNumber", json!([at, false]))
-}
-
 /// What the node answered when it was asked for the header at `number`.
 fn at_height(number: u64, header: Option<Header>) -> Result<Option<Header>, ChainError> {
     match header {
@@ -471,8 +425,4 @@ pub fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     }
-}
-
-fn hex(number: u64) -> String {
-    format!("{number:#x}")
 }

@@ -29,6 +29,8 @@ pub struct History {
     pub(super) holdings: Holdings,
     /// The transaction that the last log was of.
     pub(super) open: Option<Transaction>,
+    /// The last block whose state was what its logs make it.
+    added_up: Option<u64>,
     /// Who holds what.
     pub roles: Roles,
     /// How often each check was made.
@@ -63,6 +65,7 @@ impl History {
             sessions: HashMap::new(),
             holdings: Holdings::default(),
             open: None,
+            added_up: None,
             roles: Roles::new(delay),
             counts: Counts::default(),
             events: BTreeMap::new(),
@@ -85,7 +88,7 @@ impl History {
                 Err(_) => return true,
             }
         }
-        let Ok(owed) = owed_after(self.pools.owed(), &events) else { return true };
+        let Ok(owed) = owed_after(self.pools.owed(), &events) else { return false };
         range.owed.is_none_or(|chain| chain == U256::from(owed.get()))
             && range.held.is_none_or(|held| holdings.is(held))
     }
@@ -200,8 +203,15 @@ impl History {
     }
 
     fn take_state(&mut self, end: Block, range: &RangeLogs) -> Result<(), Violation> {
+        // Only where the block before was right, it is this one that is not.
+        let before = self.added_up.replace(end.number);
+        let is_alone = before.is_some_and(|before| before + 1 == end.number);
         let violation = |check, found, expected| {
-            let place = Place::Block(end.number, only_transaction(range));
+            let place = if is_alone {
+                Place::Block(end.number, only_transaction(range))
+            } else {
+                Place::State(end.number, None)
+            };
             Err(Violation { check, place, found, expected })
         };
         let owed = self.pools.owed();
@@ -209,11 +219,8 @@ impl History {
             self.counts.add(Check::Owed);
             if chain != U256::from(owed.get()) {
                 let found = format!("the contract owes {chain} µUSDC");
-                return violation(
-                    Check::Owed,
-                    found,
-                    format!("{owed}, by its logs, unless the node keeps some back"),
-                );
+                let expected = format!("{owed}, by its logs, unless the node keeps some back");
+                return violation(Check::Owed, found, expected);
             }
         }
         if let Some(held) = range.held {
@@ -225,6 +232,9 @@ impl History {
                 let expected = format!("{by_logs}, by USDC's transfers, and the {owed} it owes");
                 return violation(Check::Held, found, expected);
             }
+        }
+        if range.owed.is_none() && range.held.is_none() {
+            self.added_up = before;
         }
         Ok(())
     }

@@ -110,6 +110,7 @@ async fn examine(
     providers: &Providers,
     address: Address,
 ) -> Result<Report> {
+    let mut progress = Progress::new();
     let getters = contract::State::read(node, address, None).await?;
     let deploy_block = deploy_block(args, network, node, address).await?;
     let last = last_block(providers, args.block).await?.block();
@@ -121,7 +122,6 @@ async fn examine(
     );
     let deployment = Deployment { settlement: address, usdc: getters.usdc, deploy_block };
     let mut history = History::new(deployment, getters.relayer_delay);
-    let mut progress = Progress::new();
     read::logs(providers, &mut history, last, &mut progress).await?;
     let state = read::state(node, providers, &history, last, &mut progress).await?;
     let mut report = Report::of(history, node.chain_id(), last, state);

@@ -116,7 +116,7 @@ impl Report {
             } else {
                 format!("holds ({count} {what})")
             };
-            writeln!(f, "  {numbers:>5}  {words:<58}  {verdict}")?;
+            writeln!(f, "  {numbers:>5}  {words:<61}  {verdict}")?;
         }
         let hidden = NOT_VISIBLE.map(|number| number.to_string()).join(", ");
         writeln!(f, "Not to be seen from outside: {hidden}, and who called: a log names no caller.")
@@ -147,7 +147,7 @@ impl fmt::Display for Report {
         writeln!(f, "  code         {code}")?;
         writeln!(f, "  blocks       {first} to {}, of {time}", last.number)?;
         writeln!(f, "               {}", last.hash)?;
-        let events = self.events.iter().map(|(name, count)| format!("{count} {name}"));
+        let events = self.events.iter().map(|(name, count)| format!("{count} {}", spaced(name)));
         let events: Vec<String> = events.collect();
         writeln!(f, "  events       {}", events.join(", "))?;
         let surplus = self.held.map(|held| (held, held.saturating_sub(U256::from(owed.get()))));
@@ -168,5 +168,27 @@ impl fmt::Display for Report {
                 write!(f, "\nno violation in the logs, but the state was not compared: {reason}")
             }
         }
+    }
+}
+
+/// `skippedEntries` as people write it.
+fn spaced(name: &str) -> String {
+    let mut words = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() {
+            words.push(' ');
+        }
+        words.push(letter.to_ascii_lowercase());
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_json_are_words_for_people() {
+        assert_eq!(["claims", "skippedEntries"].map(spaced), ["claims", "skipped entries"]);
     }
 }

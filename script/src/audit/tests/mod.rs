@@ -212,11 +212,16 @@ fn a_history_of_everything_that_can_happen_has_no_violation() {
     assert!(counts.iter().all(|(_, count)| *count > 0), "{counts:?}");
 }
 
-/// What the contract says that it owes, and holds, after the last block.
-fn after(owed: u64, held: u64) -> Result<History, Violation> {
-    let mut range = Chain::funded().range();
-    (range.owed, range.held) = (Some(usd(owed)), Some(usd(held)));
+/// What the contract says that it owes and holds after block 8; where `known`, also after block 7.
+fn after(known: bool, owed: u64, held: u64) -> Result<History, Violation> {
+    let (begun, chain) = (Chain::begun(), Chain::funded());
     let mut history = History::new(DEPLOYMENT, DELAY);
+    let mut first = begun.range();
+    (first.owed, first.held) = (known.then_some(U256::ZERO), known.then_some(U256::ZERO));
+    history.take(&first).unwrap();
+    let (blocks, logs) = (chain.blocks[1..].to_vec(), chain.logs[begun.logs.len()..].to_vec());
+    let mut range = Chain { blocks, logs }.range();
+    (range.owed, range.held) = (Some(usd(owed)), Some(usd(held)));
     let adds_up = history.adds_up(&range);
     let taken = history.take(&range);
     assert_eq!(adds_up, taken.is_ok());
@@ -225,14 +230,36 @@ fn after(owed: u64, held: u64) -> Result<History, Violation> {
 
 #[test]
 fn what_is_owed_and_held_is_what_the_logs_make_it() {
-    assert!(after(10_000, 10_000).is_ok());
-    assert_eq!(after(10_000, 10_005).unwrap().held(), Some(usd(10_005)), "5 were there before");
-    for (owed, held, check) in [(9_999, 10_000, Check::Owed), (10_000, 9_999, Check::Held)] {
-        let violation = after(owed, held).unwrap_err();
+    assert!(after(true, 10_000, 10_000).is_ok());
+    let more = after(false, 10_000, 10_005).unwrap();
+    assert_eq!(more.held(), Some(usd(10_005)), "5 were there before");
+    for (owed, held, check) in [
+        (9_999, 10_000, Check::Owed),
+        (10_001, 10_001, Check::Owed),
+        (10_000, 9_999, Check::Held),
+        (10_000, 10_001, Check::Held),
+    ] {
+        let violation = after(true, owed, held).unwrap_err();
         assert_eq!(violation.check, check);
         let last = B256::from(usd(8));
         assert_eq!(violation.place, Place::Block(8, Some(last)), "its only transaction");
     }
+}
+
+#[test]
+fn where_the_state_before_is_not_known_no_transaction_is_accused() {
+    for (owed, held) in [(9_999, 10_000), (10_000, 9_999)] {
+        let violation = after(false, owed, held).unwrap_err();
+        assert_eq!((violation.place, violation.tx_hash()), (Place::State(8, None), None));
+    }
+}
+
+#[test]
+fn a_range_that_owes_less_than_nothing_does_not_add_up() {
+    let mut range = Chain::begun().transaction(withdrawn(5)).range();
+    assert!(!History::new(DEPLOYMENT, DELAY).adds_up(&range));
+    range.logs.clear();
+    assert!(History::new(DEPLOYMENT, DELAY).adds_up(&range));
 }
 
 #[test]

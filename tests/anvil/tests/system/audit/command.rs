@@ -70,6 +70,21 @@ async fn a_node_that_no_longer_has_the_state_ends_it_with_1_and_what_the_logs_sa
 }
 
 #[tokio::test]
+async fn what_takes_long_says_how_far_it_is_beside_the_result() -> Result<()> {
+    let world = World::start().await?;
+    History::seeded(66).play(&world, 5).await?;
+    let proxy = FaultProxy::start(world.rpc_url()).await?;
+    let quick = audit_through(proxy.url().as_str(), &world, &["--json"]).await?;
+    assert_eq!(quick.stderr, "", "nothing where it is quick");
+    let slow = ExchangeFault::Delay(Duration::from_millis(2_100));
+    let _slow = proxy.inject(Rule::new(Calls::RangeLogs, slow).times(1));
+    let done = audit_through(proxy.url().as_str(), &world, &["--json"]).await?;
+    done.says(0, &["block ", " logs\n"])?;
+    assert_eq!(done.json()?["result"], "clean");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_signal_ends_it_at_once_while_the_node_keeps_it_waiting() -> Result<()> {
     let world = World::start().await?;
     History::seeded(65).play(&world, 5).await?;
