@@ -196,7 +196,7 @@ impl ChainError {
         if refusal.code == 429 || says(BUSY) {
             return Self::Busy { node, reason: message, retry_after: None };
         }
-        if !of_logs && says(NO_STATE) {
+        if !of_logs && (says(NO_STATE) || is_forgotten(&refusal.message)) {
             return Self::StateUnavailable { node, message };
         }
         if says(NO_BLOCK) {
@@ -213,6 +213,17 @@ impl ChainError {
     pub(super) fn unreadable(method: &'static str, error: &serde_json::Error) -> Self {
         Self::Inconsistent(format!("{method} answered something else: {error}"))
     }
+}
+
+/// Whether the node says of a block below its height that it is out of range, as anvil does of states
+/// that it no longer keeps.
+fn is_forgotten(message: &str) -> bool {
+    let numbers = || {
+        let (height, asked) =
+            message.split_once("block height is ")?.1.split_once(" but requested was ")?;
+        Some((height.parse::<u64>().ok()?, asked.trim().parse::<u64>().ok()?))
+    };
+    numbers().is_some_and(|(height, asked)| asked <= height)
 }
 
 /// Parts of refusals that mean "later", in lower case.
@@ -393,5 +404,14 @@ mod tests {
         assert!(!ChainError::WrongTarget("chain id 1".to_owned()).is_retryable());
         assert!(ChainError::UnknownBlock(1).is_retryable());
         assert!(ChainError::Inconsistent(String::new()).is_retryable());
+    }
+
+    #[test]
+    fn a_block_below_the_height_is_forgotten_and_one_above_is_not_there_yet() {
+        let said = |asked: u64| {
+            format!("BlockOutOfRangeError: block height is 5189 but requested was {asked}")
+        };
+        assert!(is_forgotten(&said(32)) && is_forgotten(&said(5189)));
+        assert!(!is_forgotten(&said(5190)) && !is_forgotten("block out of range"));
     }
 }
