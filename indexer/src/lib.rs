@@ -17,4 +17,6 @@ pub mod store;
 pub mod sync;
 
 #[cfg(test)]
+mod fuzzing;
+#[cfg(test)]
 mod testing;

@@ -172,7 +172,10 @@ pub fn owed_after(owed: MicroUsdc, events: &[Event]) -> Result<MicroUsdc, Balanc
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::{Limits, Settlement};
+    use crate::{
+        fuzzing::seeded,
+        ledger::{Limits, Settlement},
+    };
     use alloy::primitives::{B256, Selector, U256};
     use luxxon_bindings::SessionId;
     use proptest::prelude::*;
@@ -290,6 +293,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(seeded(256))]
+
         /// A rollback is exact: what was applied and then reverted, newest first, was never there.
         #[test]
         fn reverting_what_was_applied_restores_every_balance(

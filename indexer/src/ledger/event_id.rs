@@ -112,6 +112,7 @@ const fn mask(bits: u32) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fuzzing::seeded;
     use proptest::prelude::*;
 
     fn positions() -> impl Strategy<Value = Position> {
@@ -124,6 +125,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(seeded(256))]
+
         #[test]
         fn an_id_reads_back_whole(position in positions(), side in sides(), hash: [u8; 32]) {
             let id = EventId::new(position, side, hash.into()).unwrap();

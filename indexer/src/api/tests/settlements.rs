@@ -306,10 +306,17 @@ async fn how_sure_a_payment_is_rises_with_the_chain() {
 async fn a_session_that_costs_nothing_is_confirmed_at_once() {
     let server = Server::start().await;
     let free = with(&registration(&server), "ratePerSecond", "0");
-    let data = put(&server, &path(), &free).await.data();
-    assert_eq!((&data["state"], &data["nothingToSettle"]), (&json!("CONFIRMED"), &json!(true)));
-    assert_eq!(data["payload"]["toAmount"], "0");
-    assert_eq!(data.get("finality"), None);
+    // Of a price of 1 µUSDC, both parts are rounded down to nothing; the contract refuses that.
+    let a_unit = with(&registration(&server), "ratePerSecond", "1");
+    let a_unit = with(&a_unit, "maxDurationSeconds", 1);
+    for (number, session) in [free, a_unit].into_iter().enumerate() {
+        let path = format!("/settlements/b1e2f3a4-5b6c-7d8e-9f0a-{number:012}");
+        let data = put(&server, &path, &session).await.data();
+        assert_eq!((&data["state"], &data["nothingToSettle"]), (&json!("CONFIRMED"), &json!(true)));
+        let payload = &data["payload"];
+        assert_eq!([&payload["toAmount"], &payload["feeAmount"]], [&json!("0"); 2]);
+        assert_eq!(data.get("finality"), None);
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use super::dump;
 use crate::{
+    fuzzing::seeded,
     ledger::{Block, Change, Event, Limits},
     store::{AccountState, Batch, Level, SqliteStore, Store, StoreError, sqlite::ledger},
     testing::{
@@ -11,7 +12,7 @@ use crate::{
 };
 use alloy::primitives::{Address, U256};
 use luxxon_bindings::{MicroUsdc, SessionId};
-use proptest::{prelude::*, test_runner::RngSeed};
+use proptest::prelude::*;
 use sqlx::AssertSqlSafe;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -460,12 +461,7 @@ impl Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 48,
-        rng_seed: RngSeed::Fixed(0x6c75_7878_6f6e),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(seeded(48))]
 
     #[test]
     fn any_history_leaves_the_rows_of_a_clean_run(moves in prop::collection::vec(moves(), 1..16)) {
