@@ -133,6 +133,8 @@ fn base62(mut number: U256) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fuzzing::{fuzzed, spoiled_text};
+    use proptest::prelude::*;
 
     #[test]
     fn a_key_has_the_published_form_and_is_never_the_same_twice() {
@@ -164,5 +166,43 @@ mod tests {
         assert_eq!(Environment::of_chain(8453), Environment::Live);
         assert_eq!(Environment::of_chain(84532), Environment::Test);
         assert_eq!(Environment::of_chain(31337), Environment::Test);
+    }
+
+    /// Keys as they are made, as others may make them, and what is none.
+    fn texts() -> impl Strategy<Value = String> {
+        let made = (any::<bool>(), any::<u128>()).prop_map(|(live, id)| {
+            let environment = if live { Environment::Live } else { Environment::Test };
+            let key = PlainKey::generate(environment, Uuid::from_u128(id)).unwrap();
+            // The same key in every run.
+            format!("{}{}", &key.reveal()[..17], "0aZ".repeat(14))
+        });
+        prop_oneof![3 => spoiled_text(made), 1 => any::<String>()]
+    }
+
+    proptest! {
+        #![proptest_config(fuzzed())]
+
+        #[test]
+        fn fuzz_a_presented_key_tells_its_environment_and_keeps_itself_to_itself(text in texts()) {
+            let key = PlainKey::presented(&text);
+            for known in [Environment::Test, Environment::Live] {
+                let begins = text.starts_with(&format!("lxxn_{}_", known.as_str().to_lowercase()));
+                prop_assert_eq!(key.environment() == Some(known), begins);
+            }
+            let prefix = key.prefix();
+            prop_assert!(text.starts_with(&prefix));
+            prop_assert_eq!(prefix.chars().count(), text.chars().count().min(20));
+            prop_assert_eq!(format!("{key:?}"), "PlainKey(…)");
+            prop_assert_eq!(key.hash(), PlainKey::presented(&text).hash());
+            prop_assert_ne!(key.hash(), PlainKey::presented(&format!("{text} ")).hash());
+        }
+
+        #[test]
+        fn fuzz_a_prefix_that_is_kept_is_kept_as_it_was_given(text in texts(), length in 0..24_usize) {
+            let text: String = text.chars().take(length).collect();
+            let as_keys_have_them = text.chars().all(|it| it.is_ascii_alphanumeric() || it == '_');
+            let expected = (text.chars().count() <= 20 && as_keys_have_them).then(|| text.clone());
+            prop_assert_eq!(PlainKey::checked_prefix(&text), expected);
+        }
     }
 }

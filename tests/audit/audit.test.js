@@ -8,6 +8,7 @@ const os = require('node:os')
 const path = require('node:path')
 const { after, before, describe, test } = require('node:test')
 const { coverageOf, judge } = require('./coverage')
+const fuzz = require('./fuzz')
 const { audit } = require('./run')
 const { compare, words } = require('./slither')
 
@@ -71,6 +72,28 @@ describe('coverage', () => {
   test('just below the whole is not rounded up to it', () => {
     const lines = Array.from({ length: 2000 }, (_, i) => `DA:${i},${i === 7 ? 0 : 1}`)
     assert.match(judge(coverageOf(report(...lines, 'BRDA:1,0,0,1'), 'contracts/A.sol')).summary, /^lines 99\.9 % \(1999\/2000\)/)
+  })
+})
+
+describe('fuzzers', () => {
+  const said = (...lines) => [...lines, ''].join('\n')
+
+  test('are counted, and what they tried', () => {
+    const output = said('test a::fuzz_b ... ok', 'test a::fuzz_c ... ok', 'test result: ok. 2 passed; 0 failed;')
+    assert.deepEqual(fuzz.judge(output, 1_000), { faults: [], summary: '2,000 cases of 2 fuzzers, no finding' })
+  })
+
+  test('that find something are faults', () => {
+    const output = said('test a::fuzz_b ... FAILED', 'test a::fuzz_c ... ok', 'test result: FAILED. 1 passed; 1 failed;')
+    const { faults, summary } = fuzz.judge(output, 10)
+    assert.equal(summary, '20 cases of 2 fuzzers, 1 with a finding')
+    assert.match(faults[0], /^a::fuzz_b found/)
+  })
+
+  test('that did not run, or are none, are an error', () => {
+    assert.throws(() => fuzz.judge(said('running 2 tests', 'test a::fuzz_b ... ok'), 10), /did not run to their end/)
+    assert.throws(() => fuzz.judge(said('test result: ok. 0 passed; 0 failed;'), 10), /no test has a name/)
+    assert.throws(() => fuzz.judge(said('test result: FAILED. 1 passed; 0 failed;'), 10), /none of them says so/)
   })
 })
 

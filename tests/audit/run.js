@@ -68,6 +68,12 @@ const CHECKS = {
     commands: () => [cargo('build', '--workspace'), cargo('test', '--workspace')],
     result: /^test result: ok\. (.*?);/gm,
     sum: true
+  },
+  fuzz: {
+    shows: 'that the indexer takes bytes of any kind for what they are',
+    needs: 'cargo',
+    commands: () => [node('tests/audit/fuzz.js')],
+    result: /^fuzz: (.*)$/gm
   }
 }
 

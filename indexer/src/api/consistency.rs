@@ -49,7 +49,9 @@ impl SyncToken {
 
     fn parse(text: &[u8]) -> Option<Self> {
         let mut bytes = [0; 48];
-        hex::decode_to_slice(text, &mut bytes).ok()?;
+        // The decoder would pass over a `0x` before them.
+        let digits = (text.len() == 2 * bytes.len()).then_some(text)?;
+        hex::decode_to_slice(digits, &mut bytes).ok()?;
         let number = |at: usize| bytes[at..at + 8].try_into().map(u64::from_be_bytes);
         Some(Self {
             chain_id: number(0).ok()?,
@@ -145,6 +147,8 @@ async fn with_token<S: Store>(api: &Api<S>, mut response: Response) -> (Response
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fuzzing::{fuzzed, spoiled};
+    use proptest::prelude::*;
 
     #[test]
     fn a_token_is_what_it_was_and_nothing_else_is_one() {
@@ -152,8 +156,40 @@ mod tests {
         let text = token.to_header();
         assert_eq!(SyncToken::parse(text.as_bytes()), Some(token));
         let text = text.to_str().unwrap();
-        for other in ["", &text[1..], &text[2..], &format!("{text}00"), &text.replace('7', "g")] {
+        for other in [
+            "",
+            &text[1..],
+            &text[2..],
+            &format!("{text}00"),
+            &text.replace('7', "g"),
+            &format!("0x{text}"),
+        ] {
             assert_eq!(SyncToken::parse(other.as_bytes()), None, "{other}");
+        }
+    }
+
+    /// Tokens, and what is nearly one.
+    fn texts() -> impl Strategy<Value = Vec<u8>> {
+        let token =
+            (any::<u64>(), any::<u64>(), any::<[u8; 32]>()).prop_map(|(chain_id, number, hash)| {
+                SyncToken { chain_id, number, hash: hash.into() }.to_header().as_bytes().to_vec()
+            });
+        let upper = token.clone().prop_map(|text| text.to_ascii_uppercase());
+        prop_oneof![2 => spoiled(token), 1 => spoiled(upper), 1 => any::<Vec<u8>>()]
+    }
+
+    proptest! {
+        #![proptest_config(fuzzed())]
+
+        #[test]
+        fn fuzz_a_token_is_its_96_digits_in_either_case_and_nothing_else_is_one(text in texts()) {
+            let digits = text.len() == 96 && text.iter().all(u8::is_ascii_hexdigit);
+            let token = SyncToken::parse(&text);
+            prop_assert_eq!(token.is_some(), digits);
+            if let Some(token) = token {
+                let again = token.to_header();
+                prop_assert_eq!(again.as_bytes(), text.to_ascii_lowercase());
+            }
         }
     }
 }

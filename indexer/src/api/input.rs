@@ -156,3 +156,6 @@ fn blamed(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
     }
     invalid("body:malformed")
 }
+
+#[cfg(test)]
+mod fuzz;

@@ -10,6 +10,9 @@ use time::{
 const ISO_8601: StaticFormatDescription =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
+/// How long the date is, which `T` follows.
+const DATE_LENGTH: usize = "2026-05-13".len();
+
 pub(super) fn now() -> String {
     format(OffsetDateTime::now_utc()).unwrap_or_default()
 }
@@ -31,7 +34,10 @@ pub(super) fn of_unix(seconds: u64) -> Result<String, ApiError> {
 /// The Unix milliseconds of an ISO 8601 time with its offset, from 1970 on; a fraction of a
 /// millisecond is left out.
 pub(super) fn unix_milliseconds(text: &str) -> Option<u64> {
-    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    // The parser takes any letter between date and time.
+    let apart =
+        text.as_bytes().get(DATE_LENGTH).is_some_and(|byte| byte.eq_ignore_ascii_case(&b'T'));
+    let time = apart.then(|| OffsetDateTime::parse(text, &Rfc3339).ok()).flatten()?;
     u64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok()
 }
 
@@ -55,8 +61,14 @@ mod tests {
         assert_eq!(unix_milliseconds("2026-05-13T11:30:00.123Z"), Some(1_778_671_800_123));
         assert_eq!(unix_milliseconds("2026-05-13T13:30:00+02:00"), Some(1_778_671_800_000));
         assert_eq!(unix_milliseconds("1970-01-01T00:00:00Z"), Some(0));
-        for text in ["", "1778671800", "2026-05-13", "2026-05-13T11:30:00", "1969-12-31T23:59:59Z"]
-        {
+        for text in [
+            "",
+            "1778671800",
+            "2026-05-13",
+            "2026-05-13T11:30:00",
+            "2026-05-13U11:30:00Z",
+            "1969-12-31T23:59:59Z",
+        ] {
             assert_eq!(unix_milliseconds(text), None, "{text}");
         }
     }

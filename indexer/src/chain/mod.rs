@@ -15,6 +15,8 @@ mod rpc;
 mod wire;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 pub use error::{AskLess, ChainError};

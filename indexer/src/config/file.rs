@@ -59,7 +59,7 @@ impl File {
 
     /// What TOML's parser finds wrong is said with its line, and without the line's text, which may
     /// hold a provider's key.
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         toml::from_str(text).map_err(|error| {
             let line = error.span().map(|span| text[..span.start].lines().count().max(1));
             let line = line.map(|line| format!("line {line}: ")).unwrap_or_default();

@@ -2,6 +2,8 @@
 
 mod cli;
 mod file;
+#[cfg(test)]
+mod fuzz;
 mod node_url;
 
 pub use cli::{
@@ -415,7 +417,8 @@ mod tests {
     #[test]
     fn a_bad_node_url_is_refused_without_being_repeated() {
         let error = NodeUrl::from("ftp://host/SECRET").parse().unwrap_err();
-        assert_eq!(error, "rpc_url has the scheme ftp, expected http, https, ws or wss");
+        assert_eq!(error, "rpc_url has another scheme, expected http, https, ws or wss");
+        assert_eq!(NodeUrl::from("SECRET:password@host").parse().unwrap_err(), error);
         assert!(!NodeUrl::from("SECRET").parse().unwrap_err().contains("SECRET"));
         assert!(!format!("{:?}", told("1", "http://host/SECRET")).contains("SECRET"));
     }

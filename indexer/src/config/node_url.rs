@@ -18,9 +18,8 @@ impl NodeUrl {
         let url = Url::parse(&self.0).map_err(|error| format!("rpc_url is no URL: {error}"))?;
         match url.scheme() {
             "http" | "https" | "ws" | "wss" => Ok(url),
-            other => {
-                Err(format!("rpc_url has the scheme {other}, expected http, https, ws or wss"))
-            }
+            // Nor the scheme: what stands before a colon may be a key as well.
+            _ => Err("rpc_url has another scheme, expected http, https, ws or wss".to_owned()),
         }
     }
 }

@@ -8,6 +8,8 @@ mod balances;
 mod decode;
 mod event;
 mod event_id;
+#[cfg(test)]
+mod fuzz;
 pub mod meter;
 
 pub use balances::{BalanceChange, BalanceError, Balances, Holding, owed_after};
