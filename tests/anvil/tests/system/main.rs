@@ -9,6 +9,7 @@ mod crash;
 mod deploy;
 mod deploy_refusals;
 mod devnet;
+mod differential;
 mod docs;
 mod faults;
 mod limits_and_skips;
