@@ -7,15 +7,16 @@ NPM = node_modules/.package-lock.json
 # Wherever a user's cargo puts its builds, the programs below are started from here.
 export CARGO_TARGET_DIR = $(CURDIR)/target
 
-.PHONY: help devnet test check gas audit mutation soak bench bench-backfill bench-head bench-reads bench-api smoke fuzz-api fmt artifacts openapi screenshot
+.PHONY: help devnet test check gas audit mutation mutation-rust soak bench bench-backfill bench-head bench-reads bench-api smoke fuzz-api fmt artifacts openapi screenshot
 
 help:
 	@echo 'make devnet      run the whole system on a local chain (ARGS="--json …": see make devnet ARGS=--help)'
 	@echo 'make test        all tests: contracts, artifacts, Rust, the whole system on anvil'
 	@echo 'make check       formatting, lints, documentation, gas'
 	@echo 'make gas         what every transaction costs, against its target, its floor and the last snapshot'
-	@echo 'make audit       every check of the contract and one table of results (ONLY="slither coverage": some of them)'
+	@echo 'make audit       every check there is and one table of results (ONLY="slither coverage": some of them)'
 	@echo 'make mutation    change the contract in one place at a time: does a test fail? (ARGS="--only withdraw")'
+	@echo '  mutation-rust    the same with the rules of the indexer, by cargo-mutants (ARGS="--re decide.rs")'
 	@echo 'make soak        two hundred kills, mixtures of faults, ten thousand reads in order, an hour of traffic (MINUTES=60): for who changes how the chain is followed'
 	@echo 'make bench       the four benchmarks of the indexer; the last line of each is a JSON object'
 	@echo '  bench-backfill   how fast it reads a chain, beside the floor (EVENTS="100000 1000000": chains of so many events)'
@@ -56,6 +57,9 @@ audit: $(NPM)
 
 mutation: $(NPM)
 	@node tests/mutation/run.js $(ARGS)
+
+mutation-rust: $(NPM)
+	@node tests/mutation/rust.js $(ARGS)
 
 soak: $(NPM)
 	cargo build --workspace

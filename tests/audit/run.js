@@ -74,6 +74,12 @@ const CHECKS = {
     needs: 'cargo',
     commands: () => [node('tests/audit/fuzz.js')],
     result: /^fuzz: (.*)$/gm
+  },
+  'mutation-rust': {
+    shows: "that a test fails for every change of the indexer's rules",
+    needs: 'cargo',
+    commands: () => [node('tests/mutation/rust.js')],
+    result: /^(score .*)$/gm
   }
 }
 
@@ -159,7 +165,7 @@ function print(rows) {
 async function main(args) {
   const known = Object.keys(CHECKS)
   if (args.includes('--list')) {
-    for (const name of known) console.log(`${name.padEnd(10)} ${CHECKS[name].shows}`)
+    for (const name of known) console.log(`${name.padEnd(13)} ${CHECKS[name].shows}`)
     return 0
   }
   const unknown = args.find(name => !known.includes(name))

@@ -12,6 +12,7 @@ const { allMutants, testMutants } = require('./engine')
 const { TIMEOUT } = require('./forge')
 const { apply, mutants } = require('./mutants')
 const report = require('./report')
+const rust = require('./rust')
 
 const ROOT = path.resolve(__dirname, '../..')
 const forge = execFileSync('node', [path.join(ROOT, 'script', 'tool.js'), 'forge'], { encoding: 'utf8' }).trim()
@@ -203,5 +204,28 @@ describe('the report', () => {
 
   test('refuses an explanation given twice', () => {
     assert.throws(() => report.explanations([{ why: 'a', survivors: ['x'] }, { why: 'b', survivors: ['x'] }]), /twice: x/)
+  })
+})
+
+describe('the verdicts of cargo-mutants', () => {
+  const mutant = (place, summary) => ({ scenario: { Mutant: { name: `src/a.rs:${place}: replace + with - in f` } }, summary })
+  const outcomes = [
+    { scenario: 'Baseline', summary: 'Success' },
+    mutant('3:9', 'CaughtMutant'),
+    mutant('3:12', 'Unviable'),
+    mutant('4:9', 'MissedMutant'),
+    mutant('5:9', 'Timeout')
+  ]
+
+  test('have names that last when lines move, each its own', () => {
+    const { results, invalid } = rust.verdicts({ outcomes })
+    assert.deepEqual(results.map(({ fingerprint }) => fingerprint), ['', ' (3)', ' (4)'].map(end => `src/a.rs: replace + with - in f${end}`))
+    assert.deepEqual(results.map(({ killedBy }) => killedBy), ['a test', null, TIMEOUT])
+    assert.equal(results[1].id, 'src/a.rs:4:9')
+    assert.equal(invalid, 1)
+  })
+
+  test('are missed where there is none', () => {
+    assert.throws(() => rust.verdicts({ outcomes: [mutant('3:9', 'Failure')] }), /src\/a\.rs:3:9: cargo-mutants says Failure/)
   })
 })

@@ -260,8 +260,30 @@ mod tests {
         let before = balances.clone();
         let error = balances.apply(&event(1, withdrawal(1, 11))).unwrap_err();
         assert_eq!(error.balance, MicroUsdc::new(10));
-        assert!(error.to_string().contains("block 1, log 1"), "{error}");
+        let cannot = |holding: &str, what| {
+            format!(
+                "block 1, log 1: {holding} of 10 µUSDC cannot {what} µUSDC; an event is missing, \
+                 doubled or out of order"
+            )
+        };
+        let consumer = account(1);
+        assert_eq!(error.to_string(), cannot(&format!("{consumer}'s pool"), "pay 11"));
         assert_eq!(balances, before);
+        let error = BalanceError { holding: held(1), debit: false, ..error };
+        let text = cannot(&format!("what is held for {consumer},"), "take in 11");
+        assert_eq!(error.to_string(), text);
+    }
+
+    #[test]
+    fn what_was_before_a_batch_of_events_is_where_they_begin() {
+        let mut balances = Balances::owing(MicroUsdc::new(100));
+        balances.load(pool(1), MicroUsdc::new(30));
+        balances.load(held(2), MicroUsdc::new(5));
+        balances.apply(&event(0, withdrawal(1, 10))).unwrap();
+        balances.apply(&event(1, deposit(3, 1))).unwrap();
+        assert_eq!(balances.owed(), MicroUsdc::new(91));
+        let all: Vec<_> = balances.iter().map(|(holding, it)| (holding, it.get())).collect();
+        assert_eq!(all, [(pool(1), 20), (pool(3), 1), (held(2), 5)]);
     }
 
     #[test]

@@ -184,6 +184,13 @@ mod tests {
     }
 
     #[test]
+    fn a_head_at_the_final_height_itself_is_taken_for_what_it_is() {
+        assert_eq!(step(&cursor(36, 36), &heads(36, 1, 36)), Step::Wait);
+        assert_eq!(step(&cursor(100, 36), &heads(36, 1, 36)), Step::Behind);
+        assert_eq!(step(&cursor(100, 36), &heads(36, 2, 36)), Step::Reorg);
+    }
+
+    #[test]
     fn a_height_we_should_hold_but_do_not_is_looked_into() {
         let step = next_step(&cursor(100, 36), &heads(99, 1, 36), &Ours::default(), u64::MAX);
         assert_eq!(step, Step::Reorg);

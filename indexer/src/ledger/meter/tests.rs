@@ -134,6 +134,16 @@ fn parts(rate: u64, seconds: u32, fee_bps: u16) -> Option<(u64, u64)> {
 }
 
 #[test]
+fn what_leaves_the_pool_is_both_parts_if_that_fits_64_bits() {
+    let gross = |to, fee| {
+        let [to_amount, fee_amount] = [to, fee].map(MicroUsdc::new);
+        Shares { to_amount, fee_amount }.gross().map(MicroUsdc::get)
+    };
+    assert_eq!([gross(2_833, 499), gross(u64::MAX, 0)], [Some(3_332), Some(u64::MAX)]);
+    assert_eq!(gross(u64::MAX, 1), None);
+}
+
+#[test]
 fn the_published_examples_hold() {
     assert_eq!(parts(1_000, 5, 1_500), Some((4_250, 750)));
     assert_eq!(parts(1_000, 360, 500), Some((342_000, 18_000)));

@@ -116,6 +116,7 @@ fn every_test_that_a_promise_names_exists() -> Result<()> {
         "crash",
         "deploy",
         "devnet",
+        "differential",
         "reorg",
         "roles",
         "startup",
