@@ -103,6 +103,9 @@ mod tests {
         assert_eq!((batch.heights.safe_block, batch.heights.final_block), (115, 115));
         gathered.written(cursor(block(115), 115, 12));
         assert_eq!(gathered.take(), None);
+        gathered.add(vec![block(120)], vec![event(120, 0, deposit(CONSUMER, 1))]).unwrap();
+        assert_eq!(gathered.tip().owed, MicroUsdc::new(13));
+        assert_eq!(gathered.take().unwrap().0, block(115));
     }
 
     #[test]

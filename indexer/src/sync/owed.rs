@@ -62,3 +62,40 @@ pub(super) async fn check_owed(
     }
     Err(SyncError::OwedDiffers { block: at.number, chain, tables })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{CONSUMER, DEPLOY_BLOCK, cursor, deposit, event, first, settle};
+    use uuid::Uuid;
+
+    /// What is wrong with what the contract owes after two deposits of 10, where 5 was owed before.
+    fn missing(owed: Option<u64>) -> Option<String> {
+        let events = [0, 1].map(|index| event(DEPLOY_BLOCK, index, deposit(CONSUMER, 10)));
+        let owed = owed.map(U256::from);
+        let outcome = add_up(&cursor(first(), 99, 5), &events, owed, 102);
+        outcome.err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn logs_that_add_up_and_a_node_that_cannot_say_are_taken() {
+        assert_eq!([missing(Some(25)), missing(None)], [None, None]);
+    }
+
+    #[test]
+    fn logs_that_do_not_add_up_are_missing_some_and_the_blocks_are_named() {
+        for owed in [24, 26, 0] {
+            let why = missing(Some(owed)).unwrap();
+            let said =
+                format!("the contract owes {owed} µUSDC after block 102, but the logs of blocks ");
+            assert!(why.contains(&(said + "100 to 102 make it 25 µUSDC")), "{why}");
+        }
+    }
+
+    #[test]
+    fn logs_that_cannot_be_are_missing_some_whatever_the_contract_owes() {
+        let paid = event(DEPLOY_BLOCK, 0, settle(Uuid::nil(), CONSUMER, CONSUMER, 6, 0));
+        let error = add_up(&cursor(first(), 99, 5), &[paid], Some(U256::ZERO), 100).unwrap_err();
+        assert!(error.to_string().contains("cannot pay 6 µUSDC"), "{error}");
+    }
+}

@@ -101,6 +101,18 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_of_just_the_length_aimed_at_changes_nothing_and_half_the_least_ends_the_search() {
+        for bytes in [RangeSize::SHORT, RangeSize::LONG] {
+            let mut size = RangeSize::new(None);
+            answer_in_full(&mut size, bytes);
+            assert_eq!(size, RangeSize::new(None));
+        }
+        let mut size = RangeSize::new(None);
+        answer_in_full(&mut size, RangeSize::SHORT / 2);
+        assert_eq!(size.get(), RangeSize::START + RangeSize::STEP);
+    }
+
+    #[test]
     fn a_long_answer_shrinks_it_in_proportion() {
         let mut size = RangeSize::new(None);
         answer_in_full(&mut size, 8 * RangeSize::LONG);
