@@ -41,8 +41,10 @@ fn heights(cursor: &Cursor, heads: &Heads, ours: &Ours) -> Heights {
     };
     let final_block = held(ours.finalized, &heads.finalized).unwrap_or_default();
     let final_block = final_block.max(cursor.final_block);
-    // A reorg of the layer below lets it fall; what is final stays safe.
-    let safe_block = held(ours.safe, &heads.safe).unwrap_or(cursor.safe_block).max(final_block);
+    // A reorg of the layer below lets it fall, but not below what is final: a node whose safe block is
+    // lower is behind, whether we still hold that block or not.
+    let safe_block = held(ours.safe, &heads.safe).filter(|safe| *safe >= final_block);
+    let safe_block = safe_block.unwrap_or(cursor.safe_block).max(final_block);
     Heights { safe_block, final_block }
 }
 
@@ -136,6 +138,10 @@ mod tests {
         assert_eq!(now(&heads), (45, 36), "the safe height may fall");
         (heads.finalized, heads.safe) = (header(20, 1), header(30, 1));
         assert_eq!(now(&heads), (50, 36), "a node that is behind changes nothing");
+        // Of what lies below the final height, blocks with events are held for ever.
+        let ours = Ours { safe: Some(block(30)), ..ours(&cursor, &heads) };
+        let heights = heights(&cursor, &heads, &ours);
+        assert_eq!((heights.safe_block, heights.final_block), (50, 36), "nor does it there");
     }
 
     #[test]
