@@ -7,7 +7,7 @@ NPM = node_modules/.package-lock.json
 # Wherever a user's cargo puts its builds, the programs below are started from here.
 export CARGO_TARGET_DIR = $(CURDIR)/target
 
-.PHONY: help devnet test check gas audit mutation mutation-rust soak bench bench-backfill bench-head bench-reads bench-api smoke fuzz-api fmt artifacts openapi screenshot
+.PHONY: help devnet test check gas audit mutation mutation-rust histories replay soak bench bench-backfill bench-head bench-reads bench-api smoke fuzz-api fmt artifacts openapi screenshot
 
 help:
 	@echo 'make devnet      run the whole system on a local chain (ARGS="--json …": see make devnet ARGS=--help)'
@@ -18,6 +18,9 @@ help:
 	@echo 'make mutation    change the contract in one place at a time: does a test fail? (ARGS="--only withdraw")'
 	@echo '  mutation-rust    the same with the rules of the indexer, by cargo-mutants (ARGS="--re decide.rs")'
 	@echo 'make soak        two hundred kills, mixtures of faults, ten thousand reads in order, an hour of traffic (MINUTES=60): for who changes how the chain is followed'
+	@echo '                 HOURS=8: so long random histories with new seeds in place of all that; those that differ are kept'
+	@echo 'make histories   random histories, the model beside them after each step (HISTORIES=10000 SEED=1)'
+	@echo 'make replay      one of them again (HISTORY=tests/anvil/histories/…)'
 	@echo 'make bench       the four benchmarks of the indexer; the last line of each is a JSON object'
 	@echo '  bench-backfill   how fast it reads a chain, beside the floor (EVENTS="100000 1000000": chains of so many events)'
 	@echo '  bench-head       how late a new block is in the database (BLOCKS=1000: so many blocks)'
@@ -61,9 +64,22 @@ mutation: $(NPM)
 mutation-rust: $(NPM)
 	@node tests/mutation/rust.js $(ARGS)
 
+# Of a release build, for those that are many; what is deployed is built so.
+ONE_TEST = --package luxxon-tests --test system -- --ignored --nocapture --exact
+
+histories: $(NPM)
+	HISTORIES=$(or $(HISTORIES),10000) SEED=$(or $(SEED),1) cargo test --release $(ONE_TEST) histories::as_many_histories_as_are_asked_for_differ_in_nothing
+
+replay: $(NPM)
+	HISTORY=$(HISTORY) cargo test $(ONE_TEST) histories::a_history_is_played_again
+
 soak: $(NPM)
+ifdef HOURS
+	HOURS=$(HOURS) cargo test --release $(ONE_TEST) histories::soak_new_histories_differ_in_nothing
+else
 	cargo build --workspace
 	cargo test --package luxxon-tests --test system -- --ignored soak_ --test-threads 1 --nocapture
+endif
 
 # A release build of everything that is measured. The last line of each is one JSON object; progress is on standard error.
 BENCH = cargo build --quiet --release --workspace --bins && cargo bench --quiet --package luxxon-tests --bench

@@ -13,6 +13,7 @@ use std::{path::PathBuf, process::Stdio, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
+    sync::OnceCell,
 };
 use url::Url;
 
@@ -119,8 +120,13 @@ const LONGEST_REQUEST: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The anvil of the version that the project pins: the one on PATH where it is that version, else
-/// the one `npm ci` brought.
+/// the one `npm ci` brought. Looked for once.
 async fn executable() -> Result<PathBuf> {
+    static FOUND: OnceCell<PathBuf> = OnceCell::const_new();
+    Ok(FOUND.get_or_try_init(find).await?.clone())
+}
+
+async fn find() -> Result<PathBuf> {
     let mut command = Command::new("node");
     command.arg(project::root()?.join("script/tool.js")).arg("anvil");
     // A child like the others: a Ctrl-C at the terminal is not its business.

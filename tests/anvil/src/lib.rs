@@ -1,5 +1,5 @@
 //! What the system tests are made of: a chain with the contracts on it ([`World`]), random
-//! histories ([`History`]), the indexer in front of it ([`Daemon`]), a proxy between the two that
+//! traffic ([`History`]), the indexer in front of it ([`Daemon`]), a proxy between the two that
 //! does to answers what bad nodes do ([`FaultProxy`]), the ledger's tables as text ([`tables`]),
 //! somebody who deploys and administers the contract with `luxxon` ([`Operator`]), and somebody who
 //! looks at the status page ([`Visitor`]). And of what the
@@ -9,9 +9,11 @@ mod api;
 pub mod bench;
 pub mod command;
 mod daemon;
+pub mod histories;
 mod history;
 pub mod http;
 pub mod keystore;
+pub mod model;
 mod operator;
 mod process;
 mod programs;

@@ -41,13 +41,20 @@ pub async fn dump(path: &Path) -> Result<String> {
 /// Panics where two dumps differ, with the first rows that do.
 #[track_caller]
 pub fn assert_same(one: &str, other: &str) {
+    if let Err(difference) = same(one, other) {
+        panic!("{difference}");
+    }
+}
+
+/// Whether two dumps are the same; else the first rows that differ.
+pub fn same(one: &str, other: &str) -> Result<(), String> {
     if one == other {
-        return;
+        return Ok(());
     }
     let differs = one.lines().zip(other.lines()).find(|(one, other)| one != other);
     let (one_rows, other_rows) = (one.lines().count(), other.lines().count());
     let (one, other) = differs.unwrap_or(("(no more rows)", "(no more rows)"));
-    panic!("the tables differ, {one_rows} rows and {other_rows}; first here:\n{one}\n{other}");
+    Err(format!("the tables differ, {one_rows} rows and {other_rows}; first here:\n{one}\n{other}"))
 }
 
 /// The height of the last block that is in the database at `path`, and the height that is final.

@@ -12,6 +12,7 @@ mod devnet;
 mod differential;
 mod docs;
 mod faults;
+mod histories;
 mod limits_and_skips;
 mod operations;
 mod providers;
