@@ -311,6 +311,19 @@ impl<S: Store> Auditor<S> {
         Ok(is_final && header.is_some_and(|header| header.block() == block))
     }
 
+    /// Why the node did not answer about `block`: nodes have many words for a block that they do not
+    /// have any more, or not yet.
+    async fn without_state(&self, block: Block, error: ChainError) -> Result<Outcome, AuditError> {
+        match self.providers.header(block.number).await {
+            Ok(None) => {
+                let reason = "the node does not have that block".to_owned();
+                Ok(Outcome::StateUnavailable { block, reason })
+            }
+            Ok(Some(header)) if header.block() != block => Ok(Outcome::Replaced(block)),
+            Ok(Some(_)) | Err(_) => Err(error.into()),
+        }
+    }
+
     /// Compares these accounts and these sessions at `block`.
     async fn compare(
         &self,
@@ -336,7 +349,7 @@ impl<S: Store> Auditor<S> {
             Err(ChainError::StateUnavailable { message: reason, .. }) => {
                 return Ok(Outcome::StateUnavailable { block, reason });
             }
-            Err(other) => return Err(other.into()),
+            Err(other) => return self.without_state(block, other).await,
         };
         let accounts = accounts.len() as u64;
         let compared = Compared { block, accounts, sessions: sessions.len() as u64 };
