@@ -1,18 +1,14 @@
 //! Many histories, side by side.
 
-use super::{Base, Met, Played, Step, generate::histories, play, script};
+use super::{Base, Met, Played, Step, play, script, shorten::Drawn};
 use eyre::{Result, eyre};
-use proptest::{
-    strategy::{Strategy, ValueTree},
-    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
-};
 use std::{
     fs,
     panic::AssertUnwindSafe,
     path::{Path, PathBuf},
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -34,6 +30,8 @@ pub struct Campaign {
     pub workers: usize,
     /// Says now and then how far it is.
     pub progress: bool,
+    /// Goes on after one that differs.
+    pub keep_going: bool,
 }
 
 /// What a campaign came to.
@@ -49,14 +47,12 @@ pub struct Found {
     pub took: Duration,
 }
 
-/// How many times a failing history is tried in a shorter form.
-const MOST_SHORTENED: u32 = 400;
-
 /// What the workers share.
 struct Shared<'a> {
     campaign: Campaign,
     base: &'a Base,
     next: AtomicU64,
+    differs: AtomicBool,
     found: Mutex<Found>,
     began: Instant,
     folder: &'a Path,
@@ -68,7 +64,15 @@ impl Campaign {
         let began = Instant::now();
         let (met, failures) = (Met::default(), Vec::new());
         let found = Mutex::new(Found { histories: 0, met, failures, took: Duration::ZERO });
-        let shared = Shared { campaign: self, base, next: AtomicU64::new(0), found, began, folder };
+        let shared = Shared {
+            campaign: self,
+            base,
+            next: AtomicU64::new(0),
+            differs: AtomicBool::new(false),
+            found,
+            began,
+            folder,
+        };
         thread::scope(|scope| {
             let workers: Vec<_> =
                 (0..self.workers).map(|_| scope.spawn(|| work(&shared))).collect();
@@ -107,7 +111,8 @@ fn work(shared: &Shared<'_>) -> Result<()> {
     loop {
         let number = shared.next.fetch_add(1, Ordering::Relaxed);
         let late = shared.campaign.until.is_some_and(|until| Instant::now() >= until);
-        if number >= shared.campaign.histories || late {
+        let found = shared.differs.load(Ordering::Relaxed) && !shared.campaign.keep_going;
+        if number >= shared.campaign.histories || late || found {
             return Ok(());
         }
         one(shared, &runtime, shared.campaign.seed.wrapping_add(number))?;
@@ -120,34 +125,23 @@ fn work(shared: &Shared<'_>) -> Result<()> {
     }
 }
 
-/// The history of so many steps that `seed` stands for.
-pub fn drawn(seed: u64, steps: usize) -> Result<Vec<Step>> {
-    Ok(tree(seed, steps)?.current())
-}
-
-/// The same with all its shorter forms.
-fn tree(seed: u64, steps: usize) -> Result<impl ValueTree<Value = Vec<Step>>> {
-    let mut key = [0; 32];
-    key[..8].copy_from_slice(&seed.to_be_bytes());
-    let config = Config { failure_persistence: None, ..Config::default() };
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &key);
-    let tree = histories(steps).new_tree(&mut TestRunner::new_with_rng(config, rng));
-    tree.map_err(|reason| eyre!("no history: {reason}"))
-}
-
 /// Plays the history that `seed` stands for, and shortens it if it fails.
 fn one(shared: &Shared<'_>, runtime: &Runtime, seed: u64) -> Result<()> {
-    let mut tree = tree(seed, shared.campaign.steps)?;
-    let played = attempt(shared.base, runtime, &tree.current());
+    let mut drawn = Drawn::new(seed, shared.campaign.steps)?;
+    let played = attempt(shared.base, runtime, &drawn.steps());
     {
         let mut found = shared.found.lock().unwrap_or_else(PoisonError::into_inner);
         found.met.merge(played.met.clone());
     }
     let Some((at, error)) = &played.failure else { return Ok(()) };
-    if shared.campaign.progress {
-        eprintln!("seed {seed} differs in step {}, and is made shorter: {error:#}", at + 1);
+    if shared.differs.swap(true, Ordering::Relaxed) && !shared.campaign.keep_going {
+        // Another worker is at it.
+        return Ok(());
     }
-    let (steps, failed) = shortest(shared.base, runtime, &mut tree, played);
+    eprintln!("seed {seed} differs in step {}, and is made shorter: {error:#}", at + 1);
+    let at = *at;
+    let failed = drawn.shorten(at, played, |steps| attempt(shared.base, runtime, steps));
+    let steps = drawn.steps();
     let (at, error) = failed.failure.ok_or_else(|| eyre!("it does not fail any more"))?;
     let text = format!(
         "# seed {seed}\n# {}\n{}",
@@ -160,28 +154,6 @@ fn one(shared: &Shared<'_>, runtime: &Runtime, seed: u64) -> Result<()> {
     let mut found = shared.found.lock().unwrap_or_else(PoisonError::into_inner);
     found.failures.push((path, format!("step {}: {error:#}", at + 1)));
     Ok(())
-}
-
-/// The shortest history that still fails.
-fn shortest(
-    base: &Base,
-    runtime: &Runtime,
-    tree: &mut impl ValueTree<Value = Vec<Step>>,
-    played: Played,
-) -> (Vec<Step>, Played) {
-    let mut shortest = (tree.current(), played);
-    let mut failed = true;
-    for _ in 0..MOST_SHORTENED {
-        if !(if failed { tree.simplify() } else { tree.complicate() }) {
-            break;
-        }
-        let played = attempt(base, runtime, &tree.current());
-        failed = played.failure.is_some();
-        if failed {
-            shortest = (tree.current(), played);
-        }
-    }
-    shortest
 }
 
 /// Plays a history; what panics has failed.

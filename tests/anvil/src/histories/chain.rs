@@ -5,6 +5,7 @@ use super::{
     node::{Asked, Rpc, address, bytes, hash, number, quantity},
     question::Questions,
     state::questions,
+    step::Fate,
     transaction,
 };
 use crate::model::{Call, Event, Log, Model, Refusal};
@@ -204,4 +205,23 @@ fn logs_of(receipt: &Value) -> Result<Option<Vec<Log>>> {
     };
     let logs = receipt["logs"].as_array().ok_or_else(|| eyre!("no logs in {receipt}"))?;
     logs.iter().map(log).collect::<Result<_>>().map(Some)
+}
+
+/// The transactions of blocks that are gone which are mined again.
+pub(super) fn survivors(gone: &[Arc<Block>], fate: Fate) -> Vec<Call> {
+    let mut calls: Vec<Call> =
+        gone.iter().flat_map(|block| &block.mined).map(|mined| mined.call.clone()).collect();
+    match fate {
+        Fate::Drop => calls.clear(),
+        Fate::Keep => {}
+        Fate::Reverse => calls.reverse(),
+        Fate::Half => {
+            let mut place = 0;
+            calls.retain(|_| {
+                place += 1;
+                place % 2 == 0
+            });
+        }
+    }
+    calls
 }

@@ -3,8 +3,9 @@
 use super::{
     indexer::Indexer,
     met::Met,
+    resolve::time_after,
     run::{DATABASES, Run},
-    step::Does,
+    step::{Does, Wait},
 };
 use crate::tables;
 use eyre::{Result, ensure, eyre};
@@ -49,6 +50,9 @@ impl Run<'_> {
         let depth = self.chain.head().number - final_block + 1;
         let before = tables::dump(&self.indexer()?.db).await?;
         self.chain.take_back(depth).await?;
+        // Of another time: an empty block in the place of an empty one would be the same again.
+        let time = time_after(self.chain.head().timestamp, Wait::Hour);
+        self.chain.mine(Vec::new(), time).await?;
         self.chain.mine_empty(depth + 30).await?;
         let stopped = self.indexer()?.rest().await;
         let stopped_for_it = matches!(stopped, Err(SyncError::FinalBlockReplaced { .. }));

@@ -1,4 +1,4 @@
-//! Draws histories. Most of what they do succeeds, and each error is met often.
+//! Draws the steps of histories. Most of what they do succeeds, and each error is met often.
 
 use super::{
     faults,
@@ -6,12 +6,8 @@ use super::{
 };
 use proptest::{collection::vec, option::weighted, prelude::*};
 
-/// Histories of so many steps.
-pub fn histories(steps: usize) -> impl Strategy<Value = Vec<Step>> {
-    vec(step(), steps)
-}
-
-fn step() -> impl Strategy<Value = Step> {
+/// A step of a history.
+pub(super) fn step() -> impl Strategy<Value = Step> {
     let any =
         (does(), weighted(0.25, trouble())).prop_map(|(does, trouble)| Step { does, trouble });
     prop_oneof![50 => any, 1 => long_range()]

@@ -21,15 +21,16 @@ mod resolve;
 mod run;
 pub mod script;
 mod sessions;
+mod shorten;
 mod state;
 mod step;
 mod transaction;
 mod view;
 
 pub use base::Base;
-pub use campaign::{Campaign, Found, drawn};
-pub use generate::histories;
+pub use campaign::{Campaign, Found};
 pub use met::Met;
 pub use process::play_with_daemon;
 pub use run::{Played, play, play_below_finality};
+pub use shorten::drawn;
 pub use step::{Does, Fate, Move, Pay, Step, Trouble, Twist, Wait};

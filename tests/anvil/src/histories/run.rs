@@ -2,7 +2,7 @@
 
 use super::{
     base::Base,
-    chain::{Block, Chain},
+    chain::{Chain, survivors},
     client::Client,
     compare_api::Comparison,
     compare_store,
@@ -21,10 +21,7 @@ use luxxon_indexer::{
     audit::{Auditor, Outcome},
     chain::Providers,
 };
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// More transactions than that are not put into one block.
 const MOST_IN_A_BLOCK: usize = 12;
@@ -339,23 +336,4 @@ impl Run<'_> {
         told.push(format!("head {}, ledger {}", head.number, view.number));
         told
     }
-}
-
-/// The transactions of blocks that are gone which are mined again.
-fn survivors(gone: &[Arc<Block>], fate: Fate) -> Vec<Call> {
-    let mut calls: Vec<Call> =
-        gone.iter().flat_map(|block| &block.mined).map(|mined| mined.call.clone()).collect();
-    match fate {
-        Fate::Drop => calls.clear(),
-        Fate::Keep => {}
-        Fate::Reverse => calls.reverse(),
-        Fate::Half => {
-            let mut place = 0;
-            calls.retain(|_| {
-                place += 1;
-                place % 2 == 0
-            });
-        }
-    }
-    calls
 }

@@ -48,7 +48,8 @@ fn run(campaign: Campaign, folder: &Path) -> Result<Found> {
 fn random_histories_differ_from_the_model_in_nothing_and_meet_everything() -> Result<()> {
     let (seed, histories) = (1, 40);
     let (until, workers, progress) = (None, WORKERS, false);
-    let campaign = Campaign { seed, histories, steps: STEPS, until, workers, progress };
+    let (steps, keep_going) = (STEPS, false);
+    let campaign = Campaign { seed, histories, steps, until, workers, progress, keep_going };
     let found = run(campaign, &folder()?)?;
     let missing = found.met.missing();
     ensure!(missing.is_empty(), "never met: {missing:?}");
@@ -60,7 +61,8 @@ fn random_histories_differ_from_the_model_in_nothing_and_meet_everything() -> Re
 fn as_many_histories_as_are_asked_for_differ_in_nothing() -> Result<()> {
     let (seed, histories) = (told("SEED", 1)?, told("HISTORIES", 10_000)?);
     let (until, workers, progress) = (None, WORKERS, true);
-    let campaign = Campaign { seed, histories, steps: STEPS, until, workers, progress };
+    let (steps, keep_going) = (STEPS, false);
+    let campaign = Campaign { seed, histories, steps, until, workers, progress, keep_going };
     let found = run(campaign, &folder()?)?;
     for (what, times) in found.met.iter() {
         eprintln!("{times:>9} {what}");
@@ -80,7 +82,8 @@ fn soak_new_histories_differ_in_nothing() -> Result<()> {
     };
     let (histories, workers, progress) = (u64::MAX, WORKERS, true);
     let until = Some(Instant::now() + until);
-    let campaign = Campaign { seed, histories, steps: STEPS, until, workers, progress };
+    let (steps, keep_going) = (STEPS, true);
+    let campaign = Campaign { seed, histories, steps, until, workers, progress, keep_going };
     // What it finds is kept, and played by each test from then on.
     run(campaign, &kept()?)?;
     Ok(())
