@@ -58,7 +58,7 @@ fn files() -> impl Strategy<Value = String> {
     )
 }
 
-/// Shows the secret of `error`, but where it stands for the name of a key, which has to be told.
+/// Whether `error` shows the secret elsewhere than as the name of a key, which has to be told.
 fn shows_secret(error: &str) -> bool {
     let named = error.split_once("unknown field `").and_then(|(_, rest)| rest.split_once('`'));
     let rest = named.map_or(error, |(_, rest)| rest);
@@ -94,7 +94,7 @@ fn names_a_key(error: &str) -> bool {
     KEYS.iter().any(|key| error.starts_with(key))
 }
 
-/// Flags of `run`, each with a value of its kind.
+/// Flags of `run`, each with a value of its kind. What is in the environment goes through the same parsers.
 const FLAGS: &[(&str, &str)] = &[
     ("--network", "base-sepolia"),
     ("--rpc-url", "https://base.example/v2/S3CRET,ws://S3CRET@host"),
