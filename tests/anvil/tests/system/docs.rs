@@ -6,8 +6,13 @@ use luxxon_script::{project, roles::ActionName};
 use luxxon_tests::programs;
 use std::{collections::BTreeSet, env, fs, process::Command};
 
-const DOCUMENTS: [&str; 4] =
-    ["README.md", "docs/ARCHITECTURE.md", "docs/OPERATIONS.md", "docs/SECURITY.md"];
+const DOCUMENTS: [&str; 5] = [
+    "README.md",
+    "docs/ARCHITECTURE.md",
+    "docs/AUDIT.md",
+    "docs/OPERATIONS.md",
+    "docs/SECURITY.md",
+];
 
 fn documents() -> Result<String> {
     let root = project::root()?;
@@ -98,6 +103,30 @@ fn every_make_target_that_is_documented_exists() -> Result<()> {
     for target in targets {
         let name = target.trim_start_matches("`make ");
         assert!(makefile.contains(&format!("\n{name}:")), "there is no `make {name}`");
+    }
+    Ok(())
+}
+
+#[test]
+fn every_check_that_is_named_to_auditors_exists_and_the_other_way_round() -> Result<()> {
+    let root = project::root()?;
+    let page = fs::read_to_string(root.join("docs/AUDIT.md"))?;
+    let named: BTreeSet<String> = page
+        .split("`make audit ONLY=")
+        .skip(1)
+        .filter_map(|rest| rest.split('`').next())
+        .flat_map(|names| names.trim_matches('"').split(' ').map(str::to_owned))
+        .collect();
+    let list = Command::new("node").arg(root.join("tests/audit/run.js")).arg("--list").output()?;
+    let list = String::from_utf8(list.stdout)?;
+    let checks: BTreeSet<String> =
+        list.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect();
+    for name in &named {
+        assert!(checks.contains(name), "there is no check {name}");
+    }
+    // Those two have a command of their own.
+    for name in checks.iter().filter(|name| !["gas", "system"].contains(&name.as_str())) {
+        assert!(named.contains(name), "the check {name} is not named in docs/AUDIT.md");
     }
     Ok(())
 }
