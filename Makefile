@@ -7,7 +7,7 @@ NPM = node_modules/.package-lock.json
 # Wherever a user's cargo puts its builds, the programs below are started from here.
 export CARGO_TARGET_DIR = $(CURDIR)/target
 
-.PHONY: help devnet test check gas audit mutation mutation-rust histories replay soak bench bench-backfill bench-head bench-reads bench-api smoke fuzz-api fmt artifacts openapi screenshot
+.PHONY: help devnet test check gas audit mutation mutation-rust seeded-bugs histories replay soak bench bench-backfill bench-head bench-reads bench-api smoke fuzz-api fmt artifacts openapi screenshot
 
 help:
 	@echo 'make devnet      run the whole system on a local chain (ARGS="--json …": see make devnet ARGS=--help)'
@@ -17,6 +17,7 @@ help:
 	@echo 'make audit       every check there is and one table of results (ONLY="slither coverage": some of them)'
 	@echo 'make mutation    change the contract in one place at a time: does a test fail? (ARGS="--only withdraw")'
 	@echo '  mutation-rust    the same with the rules of the indexer, by cargo-mutants (ARGS="--re decide.rs")'
+	@echo 'make seeded-bugs put one known mistake at a time into contract or indexer: which test finds it? (ONLY="meter-off-by-one …")'
 	@echo 'make soak        two hundred kills, mixtures of faults, ten thousand reads in order, an hour of traffic (MINUTES=60): for who changes how the chain is followed'
 	@echo '                 HOURS=8: so long random histories with new seeds in place of all that; those that differ are kept'
 	@echo 'make histories   random histories, the model beside them after each step (HISTORIES=10000 SEED=1)'
@@ -51,6 +52,7 @@ check: $(NPM)
 	cargo clippy --package luxxon-script --all-targets --no-default-features --features compile -- --deny warnings
 	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps
 	node tests/gas/run.js
+	node --test tests/seeded-bugs/seeded-bugs.test.js
 
 gas: $(NPM)
 	@node tests/gas/run.js $(ARGS)
@@ -63,6 +65,9 @@ mutation: $(NPM)
 
 mutation-rust: $(NPM)
 	@node tests/mutation/rust.js $(ARGS)
+
+seeded-bugs: $(NPM)
+	@node tests/seeded-bugs/run.js $(ONLY)
 
 # Of a release build, for those that are many; what is deployed is built so.
 ONE_TEST = --package luxxon-tests --test system -- --ignored --nocapture --exact

@@ -32,6 +32,8 @@ pub struct Campaign {
     pub progress: bool,
     /// Goes on after one that differs.
     pub keep_going: bool,
+    /// How long one that differs is tried in shorter forms.
+    pub shorten: Duration,
 }
 
 /// What a campaign came to.
@@ -140,7 +142,8 @@ fn one(shared: &Shared<'_>, runtime: &Runtime, seed: u64) -> Result<()> {
     }
     eprintln!("seed {seed} differs in step {}, and is made shorter: {error:#}", at + 1);
     let at = *at;
-    let failed = drawn.shorten(at, played, |steps| attempt(shared.base, runtime, steps));
+    let longest = shared.campaign.shorten;
+    let failed = drawn.shorten(at, played, longest, |steps| attempt(shared.base, runtime, steps));
     let steps = drawn.steps();
     let (at, error) = failed.failure.ok_or_else(|| eyre!("it does not fail any more"))?;
     let text = format!(

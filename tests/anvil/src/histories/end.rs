@@ -9,7 +9,7 @@ use super::{
 };
 use crate::tables;
 use eyre::{Result, ensure, eyre};
-use luxxon_indexer::sync::SyncError;
+use luxxon_indexer::{audit::Outcome, sync::SyncError};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -29,7 +29,23 @@ impl Run<'_> {
         ensure!(contradictions.is_empty(), "the tables contradict each other: {contradictions:?}");
         let rows = tables::dump(&self.indexer()?.db).await?;
         let clean = self.clean_run().await?;
-        tables::same(&rows, &clean).map_err(|difference| eyre!("{difference}"))
+        tables::same(&rows, &clean).map_err(|difference| eyre!("{difference}"))?;
+        self.tampered().await
+    }
+
+    /// The indexer's comparison with the contract sees a pool that somebody changed behind its back.
+    async fn tampered(&mut self) -> Result<()> {
+        let db = self.indexer()?.db.clone();
+        if tables::read(&db, "SELECT hex(account) FROM pools LIMIT 1").await?.is_empty() {
+            return Ok(());
+        }
+        self.met.note("tampered pools");
+        let more = "UPDATE pools SET balance = balance + 1
+            WHERE account = (SELECT min(account) FROM pools)";
+        tables::tamper(&db, &[more]).await?;
+        let outcome = self.compared().await?;
+        ensure!(matches!(outcome, Outcome::Differs(..)), "the audit found {outcome:?}");
+        Ok(())
     }
 
     /// What an indexer that was never disturbed leaves in its tables.

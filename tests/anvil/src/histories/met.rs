@@ -33,7 +33,7 @@ const TOKEN_ERRORS: [&str; 8] = [
 ];
 
 /// What else must happen.
-const REST: [&str; 14] = [
+const REST: [&str; 15] = [
     "held payout",
     "reorg Drop",
     "reorg Keep",
@@ -47,6 +47,7 @@ const REST: [&str; 14] = [
     "awaited",
     "revoked keys",
     "audits",
+    "tampered pools",
     "wait Midnight",
 ];
 

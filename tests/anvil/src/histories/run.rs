@@ -305,12 +305,16 @@ impl Run<'_> {
         self.clients[wallet].change_key(self.base, &indexer.store, &indexer.router).await
     }
 
-    /// The indexer's own comparison with the contract finds nothing.
-    async fn audit(&mut self) -> Result<()> {
+    /// What the indexer's own comparison with the contract finds.
+    pub(super) async fn compared(&mut self) -> Result<Outcome> {
         let deployment = self.base.identity.pins.deployment;
         let (node, store) = (self.node.clone(), self.indexer()?.store.clone());
-        let auditor = Auditor::new(node, store, deployment);
-        let outcome = auditor.compare_all(|_| ()).await?;
+        Ok(Auditor::new(node, store, deployment).compare_all(|_| ()).await?)
+    }
+
+    /// That comparison finds nothing.
+    async fn audit(&mut self) -> Result<()> {
+        let outcome = self.compared().await?;
         // A ledger that waits for its node holds blocks that the node has no more.
         let waits = self.view.head().hash != self.chain.head().hash;
         let clean = matches!(outcome, Outcome::Clean(_));

@@ -8,9 +8,6 @@ use proptest::{
 };
 use std::time::{Duration, Instant};
 
-/// How long a failing history is tried in shorter forms.
-const LONGEST: Duration = Duration::from_mins(1);
-
 /// A history of which each step can be left out, or made of smaller numbers.
 pub(super) struct Drawn(Vec<(Step, <BoxedStrategy<Step> as Strategy>::Tree)>);
 
@@ -37,15 +34,16 @@ impl Drawn {
         self.0.iter().map(|(step, _)| step.clone()).collect()
     }
 
-    /// Makes it shorter as long as it still fails, which it did in step `at` as `played` says.
-    /// Returns how its shortest form fails.
+    /// Makes it shorter as long as it still fails, which it did in step `at` as `played` says, and for
+    /// no longer than `longest`. Returns how its shortest form fails.
     pub(super) fn shorten(
         &mut self,
         at: usize,
         mut played: Played,
+        longest: Duration,
         mut attempt: impl FnMut(&[Step]) -> Played,
     ) -> Played {
-        let began = Instant::now();
+        let until = Instant::now() + longest;
         self.0.truncate(at + 1);
         let mut fails = |steps: &[Step]| {
             let again = attempt(steps);
@@ -55,17 +53,17 @@ impl Drawn {
             }
             fails
         };
-        self.leave_out(began, &mut fails);
-        self.make_smaller(began, &mut fails);
+        self.leave_out(until, &mut fails);
+        self.make_smaller(until, &mut fails);
         played
     }
 
     /// Leaves steps out, many at once and then fewer.
-    fn leave_out(&mut self, began: Instant, fails: &mut impl FnMut(&[Step]) -> bool) {
+    fn leave_out(&mut self, until: Instant, fails: &mut impl FnMut(&[Step]) -> bool) {
         let mut many = self.0.len() / 2;
         while many > 0 {
             let mut from = 0;
-            while from < self.0.len() && began.elapsed() < LONGEST {
+            while from < self.0.len() && Instant::now() < until {
                 let to = (from + many).min(self.0.len());
                 let mut steps = self.steps();
                 steps.drain(from..to);
@@ -80,12 +78,12 @@ impl Drawn {
     }
 
     /// Makes the numbers of each step smaller, and its transactions fewer.
-    fn make_smaller(&mut self, began: Instant, fails: &mut impl FnMut(&[Step]) -> bool) {
+    fn make_smaller(&mut self, until: Instant, fails: &mut impl FnMut(&[Step]) -> bool) {
         for place in 0..self.0.len() {
             let mut steps = self.steps();
             let (smallest, tree) = &mut self.0[place];
             let mut failed = true;
-            while began.elapsed() < LONGEST {
+            while Instant::now() < until {
                 // From a smaller form that is right, the way to it is gone back a little.
                 if !(if failed { tree.simplify() } else { tree.complicate() }) {
                     break;
@@ -125,7 +123,7 @@ mod tests {
             let mut drawn = Drawn::new(seed, 40).unwrap();
             let played = withdraws(&drawn.steps());
             let Some((at, _)) = played.failure else { continue };
-            let played = drawn.shorten(at, played, withdraws);
+            let played = drawn.shorten(at, played, Duration::from_mins(1), withdraws);
             assert_eq!(played.failure.unwrap().0, 0);
             let text = crate::histories::script::write(&drawn.steps(), &[]);
             let smallest = r#"{"does":{"block":{"moves":[{"withdraw":{"who":0,"size":10}}]}}}"#;

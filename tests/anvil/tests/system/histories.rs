@@ -21,6 +21,11 @@ fn told(variable: &str, usual: u64) -> Result<u64> {
     env::var(variable).map_or(Ok(usual), |text| Ok(text.parse()?))
 }
 
+/// How long a history that differs is made shorter.
+fn shorten() -> Result<Duration> {
+    Ok(Duration::from_secs(told("SHORTEN_SECONDS", 60)?))
+}
+
 /// Where failing histories are written.
 fn folder() -> Result<PathBuf> {
     Ok(project::root()?.join("target/failed-histories"))
@@ -48,8 +53,9 @@ fn run(campaign: Campaign, folder: &Path) -> Result<Found> {
 fn random_histories_differ_from_the_model_in_nothing_and_meet_everything() -> Result<()> {
     let (seed, histories) = (1, 40);
     let (until, workers, progress) = (None, WORKERS, false);
-    let (steps, keep_going) = (STEPS, false);
-    let campaign = Campaign { seed, histories, steps, until, workers, progress, keep_going };
+    let (steps, keep_going, shorten) = (STEPS, false, shorten()?);
+    let campaign =
+        Campaign { seed, histories, steps, until, workers, progress, keep_going, shorten };
     let found = run(campaign, &folder()?)?;
     let missing = found.met.missing();
     ensure!(missing.is_empty(), "never met: {missing:?}");
@@ -61,8 +67,9 @@ fn random_histories_differ_from_the_model_in_nothing_and_meet_everything() -> Re
 fn as_many_histories_as_are_asked_for_differ_in_nothing() -> Result<()> {
     let (seed, histories) = (told("SEED", 1)?, told("HISTORIES", 10_000)?);
     let (until, workers, progress) = (None, WORKERS, true);
-    let (steps, keep_going) = (STEPS, false);
-    let campaign = Campaign { seed, histories, steps, until, workers, progress, keep_going };
+    let (steps, keep_going, shorten) = (STEPS, false, shorten()?);
+    let campaign =
+        Campaign { seed, histories, steps, until, workers, progress, keep_going, shorten };
     let found = run(campaign, &folder()?)?;
     for (what, times) in found.met.iter() {
         eprintln!("{times:>9} {what}");
@@ -82,8 +89,9 @@ fn soak_new_histories_differ_in_nothing() -> Result<()> {
     };
     let (histories, workers, progress) = (u64::MAX, WORKERS, true);
     let until = Some(Instant::now() + until);
-    let (steps, keep_going) = (STEPS, true);
-    let campaign = Campaign { seed, histories, steps, until, workers, progress, keep_going };
+    let (steps, keep_going, shorten) = (STEPS, true, shorten()?);
+    let campaign =
+        Campaign { seed, histories, steps, until, workers, progress, keep_going, shorten };
     // What it finds is kept, and played by each test from then on.
     run(campaign, &kept()?)?;
     Ok(())
