@@ -84,8 +84,8 @@ CREATE TABLE events (
     CHECK (kind <> 3 OR amount = to_amount + fee_amount)
 ) STRICT;
 
--- As a foreign key would have it; for that, each block that is deleted would be looked for in `events`
--- by a column that has no index.
+-- What a foreign key would do where a block is deleted; it would look for the block in `events` by a
+-- column that has no index.
 CREATE TRIGGER blocks_with_events_stay BEFORE DELETE ON blocks
 WHEN EXISTS (SELECT 1 FROM events WHERE position >= old.number << 23 AND position < old.number + 1 << 23)
 BEGIN

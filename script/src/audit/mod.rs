@@ -27,7 +27,7 @@ pub use roles::{Change, Roles};
 pub use violation::{At, Place, Violation};
 
 use crate::{
-    chain::{NetworkArgs, Node, Usage, block_on, print},
+    chain::{NetworkArgs, Node, Usage, block_on, known, print},
     contract,
     deploy::{Record, find as find_origin},
 };
@@ -112,6 +112,7 @@ async fn examine(
 ) -> Result<Report> {
     let mut progress = Progress::new();
     let getters = contract::State::read(node, address, None).await?;
+    check_usdc(node.chain_id(), getters.usdc)?;
     let deploy_block = deploy_block(args, network, node, address).await?;
     let last = last_block(providers, args.block).await?.block();
     ensure!(
@@ -128,6 +129,17 @@ async fn examine(
     let code = runtime_code(getters.usdc, U256::from(getters.relayer_delay));
     report.code_is_ours = node.code(address, None).await? == code;
     Ok(report)
+}
+
+/// Refuses another token than Circle's where that is known: whoever made it decides what it is worth.
+fn check_usdc(chain_id: u64, usdc: Address) -> Result<()> {
+    match known(chain_id).and_then(|known| known.usdc) {
+        Some(real) if real != usdc => Err(eyre!(
+            "the contract's USDC is {usdc}, and Circle's on chain {chain_id} is {real}: the contract \
+             may keep every invariant, of a token that is worth nothing"
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The block that was said, that the node finds, or that is recorded.

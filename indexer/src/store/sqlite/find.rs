@@ -193,7 +193,9 @@ impl Derived {
         let Self { table, stands, .. } = self;
         format!(
             "FROM {table} AS it WHERE NOT EXISTS (SELECT 1 FROM events
-                WHERE position = it.block_number << 23 | it.log_index AND {stands})"
+                WHERE position = it.block_number << 23 | it.log_index
+                    AND (events.block_number, events.log_index) = (it.block_number, it.log_index)
+                    AND {stands})"
         )
     }
 }

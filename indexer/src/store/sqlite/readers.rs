@@ -86,10 +86,13 @@ impl Readers {
     pub(super) fn hold(&self) -> Hold {
         self.0.writing.fetch_add(1, Ordering::SeqCst);
         for place in &self.0.places {
-            // Who reads just now ends its state itself.
-            if let Ok(mut place) = place.try_lock()
-                && let Some(reader) = place.as_mut()
-            {
+            let mut place = match place.try_lock() {
+                Ok(place) => place,
+                Err(TryLockError::Poisoned(place)) => recovered(place),
+                // Who reads just now ends its state itself.
+                Err(TryLockError::WouldBlock) => continue,
+            };
+            if let Some(reader) = place.as_mut() {
                 reader.end();
             }
         }

@@ -3,7 +3,8 @@
 mod roles;
 mod violations;
 
-use super::{Check, History, Place, Violation};
+use super::{Check, History, Place, Violation, check_usdc};
+use crate::chain::known;
 use alloy::{
     primitives::{Address, B256, Log, U256, address, aliases::U48},
     sol_types::{SolError, SolEvent},
@@ -281,4 +282,14 @@ fn a_violation_is_shown_with_its_place_and_both_sides() {
     assert_eq!(json["txHash"], tx_hash.to_string());
     assert_eq!((&json["block"], &json["logIndex"]), (&9.into(), &0.into()));
     assert_eq!((&json["check"], &json["invariants"]), (&"pools".into(), &vec![4].into()));
+}
+
+#[test]
+fn another_token_than_circles_is_refused_where_that_is_known() {
+    let base = known(8_453).and_then(|base| base.usdc).unwrap();
+    check_usdc(8_453, base).unwrap();
+    let other = Address::repeat_byte(7);
+    let refusal = check_usdc(8_453, other).unwrap_err().to_string();
+    assert!(refusal.contains(&other.to_string()) && refusal.contains(&base.to_string()));
+    check_usdc(31_337, other).unwrap();
 }
