@@ -111,6 +111,20 @@ async fn a_state_that_was_read_keeps_no_room_in_the_log_once_something_was_writt
     }
 }
 
+#[tokio::test]
+async fn neither_does_one_that_was_read_after_a_read_panicked() {
+    let (directory, store) = new_store().await;
+    let readers = Readers::open(&db_path(&directory), 1).unwrap();
+    let panics = || readers.read(|_| -> Result<(), StoreError> { panic!("as this test wants") });
+    catch_unwind(AssertUnwindSafe(panics)).unwrap_err();
+    readers.read(answers::cursor).unwrap();
+    drop(readers.hold());
+    take(&store, block(100), [deposit(CONSUMER, 1)]).await;
+    let (busy,): (i64,) =
+        sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&store.writer).await.unwrap();
+    assert_eq!(busy, 0);
+}
+
 /// Sets the pool of the consumer from a connection of the caller's, as a writer's thread does before the
 /// writer knows.
 fn set_pool(connection: &rusqlite::Connection, balance: i64) {

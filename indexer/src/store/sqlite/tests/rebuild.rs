@@ -119,3 +119,20 @@ async fn limits_where_the_account_set_none_are_named_and_removed() {
         is_found(insert, Misplaced::LimitsSet(account, at), false).await;
     }
 }
+
+#[tokio::test]
+async fn a_place_that_no_log_can_have_is_not_taken_for_another_one() {
+    let (_directory, store) = new_store().await;
+    take(&store, block(101), [skipped(SESSION, CONSUMER, 0)]).await;
+    let session = SessionId::of(SESSION);
+    // As one number, block 100 and this index are block 101 and index 0.
+    let nowhere = Position { block: 100, log_index: 1 << 23 };
+    let key = hex::encode(session.0);
+    let sql = format!("INSERT INTO skips VALUES (x'{key}', 100, {})", nowhere.log_index);
+    sqlx::query(AssertSqlSafe(sql)).execute(&store.writer).await.unwrap();
+    let what = Misplaced::Skip(session, nowhere);
+    let expected = Contradiction::Misplaced { what, by_event: false };
+    assert_eq!(store.contradictions().await.unwrap(), [expected]);
+    assert!(store.rebuild(|_| ()).await.unwrap().changed);
+    assert_eq!(store.contradictions().await.unwrap(), []);
+}
