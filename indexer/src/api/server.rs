@@ -7,9 +7,15 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io, net,
+    sync::Arc,
+    thread::{self, available_parallelism},
+    time::Duration,
+};
 use tokio::{
     net::{TcpListener, TcpStream},
+    runtime::{self, Handle},
     sync::{Semaphore, watch},
     time::sleep,
 };
@@ -30,7 +36,7 @@ const REST: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 ///
-/// None yet: what is wrong with one connection ends that alone.
+/// Where a thread cannot be started. What is wrong with one connection ends that alone.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -38,6 +44,8 @@ pub async fn serve(
 ) -> io::Result<()> {
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     let graceful = GracefulShutdown::new();
+    let threads = Threads::start()?;
+    let mut turns = threads.handles.iter().cycle();
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(LONGEST_HEAD);
     loop {
@@ -56,13 +64,15 @@ pub async fn serve(
             },
             _ = stop.changed() => break,
         };
-        let connection = server.serve_connection(
-            TokioIo::new(at_once(stream)),
-            TowerToHyperService::new(router.clone()),
-        );
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
+        let (stream, Some(thread)) = (stream.into_std(), turns.next()) else { continue };
+        let (server, router, graceful) = (server.clone(), router.clone(), graceful.watcher());
+        thread.spawn(async move {
+            let stream = match stream.and_then(at_once) {
+                Ok(stream) => TokioIo::new(stream),
+                Err(error) => return tracing::warn!(%error, "a connection could not be served"),
+            };
+            let connection = server.serve_connection(stream, TowerToHyperService::new(router));
+            if let Err(error) = graceful.watch(connection).await {
                 tracing::debug!(%error, "a connection ended early");
             }
             drop(place);
@@ -73,10 +83,36 @@ pub async fn serve(
     Ok(())
 }
 
-/// Answers are small and written whole: nothing is gained by holding them back.
-fn at_once(stream: TcpStream) -> TcpStream {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "answers may be late");
+/// The threads that serve connections, as many as the machine has cores. They end with this.
+///
+/// A connection stays on one thread. Where any thread may go on with any request, each that waits for
+/// one is woken to look for more, and that takes longer than most answers; and what the ledger does
+/// meanwhile, on threads of its own, holds up none.
+struct Threads {
+    handles: Vec<Handle>,
+    _end: watch::Sender<()>,
+}
+
+impl Threads {
+    fn start() -> io::Result<Self> {
+        let (end, ended) = watch::channel(());
+        let start = |_| {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+            let (handle, mut ended) = (runtime.handle().clone(), ended.clone());
+            let until_end = async move { while ended.changed().await.is_ok() {} };
+            let thread = thread::Builder::new().name("api".to_owned());
+            thread.spawn(move || runtime.block_on(until_end))?;
+            Ok(handle)
+        };
+        let count = available_parallelism().map_or(1, usize::from);
+        let handles = (0..count).map(start).collect::<io::Result<_>>()?;
+        Ok(Self { handles, _end: end })
     }
-    stream
+}
+
+/// The stream, for the thread that asks. Answers are small and written whole: nothing is gained by
+/// holding them back.
+fn at_once(stream: net::TcpStream) -> io::Result<TcpStream> {
+    stream.set_nodelay(true)?;
+    TcpStream::from_std(stream)
 }

@@ -44,8 +44,8 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a read waits for a free connection before it fails.
 const READER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Connections that answer the API, for each core of the machine: there are as many threads, and some
-/// more that only wait.
+/// Connections that answer the API, for each core of the machine: as many threads serve, and those of
+/// the rest of the program look now and then.
 const READERS_PER_CORE: usize = 2;
 
 /// The pages that each of them has in memory at most, in KiB, counted as above: what a thousand busy
