@@ -133,6 +133,12 @@ fn both_sides(contradiction: &Contradiction) -> (String, u64, u64) {
         Contradiction::Balance { holding, events, tables } => {
             (Subject::from(holding).to_string(), events.get(), tables.get())
         }
+        Contradiction::Owed { events, tables } => {
+            (Subject::TotalOwed.to_string(), events.get(), tables.get())
+        }
+        Contradiction::NoBlock(Position { block, log_index }) => {
+            (format!("the block of event {log_index} of block {block}"), 1, 0)
+        }
         Contradiction::Misplaced { what, by_event } => {
             let what = match what {
                 Misplaced::Settlement(session) => Subject::Settled(session).to_string(),

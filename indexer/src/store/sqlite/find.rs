@@ -238,7 +238,8 @@ pub(super) fn side_column(side: Side) -> i64 {
     }
 }
 
-fn position(row: &SqliteRow) -> Result<Position, StoreError> {
+/// The place that `block_number` and `log_index` of a row name.
+pub(super) fn position(row: &SqliteRow) -> Result<Position, StoreError> {
     Ok(Position { block: number(row, "block_number")?, log_index: number(row, "log_index")? })
 }
 

@@ -4,12 +4,12 @@
 use super::{
     SqliteStore, bulk,
     columns::integer,
-    find::{self, Misplaced},
+    find::{self, Misplaced, position},
     ledger, reads,
     rows::{self, BEHIND_EVENT, block_columns, event_columns},
 };
 use crate::{
-    ledger::{Balances, Block, Event, Holding},
+    ledger::{Balances, Block, Event, Holding, Position},
     store::{Cursor, StoreError},
 };
 use futures_util::TryStreamExt;
@@ -47,6 +47,15 @@ pub enum Contradiction {
         /// What the balance is in the tables.
         tables: MicroUsdc,
     },
+    /// The sum of all balances.
+    Owed {
+        /// What the events add up to.
+        events: MicroUsdc,
+        /// What the tables have for it.
+        tables: MicroUsdc,
+    },
+    /// An event whose block is not there. Only taking it back and reading it anew helps.
+    NoBlock(Position),
     /// Where an event is found.
     Misplaced {
         /// What should be found, or should not.
@@ -82,6 +91,12 @@ impl SqliteStore {
             .filter(|(_, events, tables)| events != tables)
             .map(|(holding, events, tables)| Contradiction::Balance { holding, events, tables })
             .collect();
+        let (events, tables) = (booked.owed(), reads::cursor(&mut tx).await?.owed);
+        if events != tables {
+            contradictions.push(Contradiction::Owed { events, tables });
+        }
+        contradictions
+            .extend(without_block(&mut tx).await?.into_iter().map(Contradiction::NoBlock));
         let misplaced = find::misplaced(&mut tx).await?.into_iter();
         contradictions
             .extend(misplaced.map(|(what, by_event)| Contradiction::Misplaced { what, by_event }));
@@ -201,6 +216,15 @@ async fn book_all(
         progress(last.position.block);
     }
     Ok((balances, events))
+}
+
+/// The events whose block is not there, in the order of the chain.
+async fn without_block(tx: &mut SqliteConnection) -> Result<Vec<Position>, StoreError> {
+    const EVENTS: &str = "SELECT block_number, log_index FROM events
+         WHERE NOT EXISTS (SELECT 1 FROM blocks WHERE number = block_number)
+         ORDER BY position";
+    let rows = sqlx::query(EVENTS).fetch_all(tx).await?;
+    rows.iter().map(position).collect()
 }
 
 async fn all_balances(tx: &mut SqliteConnection) -> Result<Balances, StoreError> {

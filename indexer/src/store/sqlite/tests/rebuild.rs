@@ -10,7 +10,7 @@ use crate::{
     },
 };
 use alloy::{hex, primitives::Address};
-use luxxon_bindings::SessionId;
+use luxxon_bindings::{MicroUsdc, SessionId};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
@@ -134,5 +134,31 @@ async fn a_place_that_no_log_can_have_is_not_taken_for_another_one() {
     let expected = Contradiction::Misplaced { what, by_event: false };
     assert_eq!(store.contradictions().await.unwrap(), [expected]);
     assert!(store.rebuild(|_| ()).await.unwrap().changed);
+    assert_eq!(store.contradictions().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_sum_that_the_balances_do_not_have_is_named_and_put_right() {
+    let (_directory, store) = a_store().await;
+    let before = dump(&store).await;
+    sqlx::query("UPDATE cursor SET owed = owed + 1").execute(&store.writer).await.unwrap();
+    let [events, tables] = [4_000, 4_001].map(MicroUsdc::new);
+    let expected = [Contradiction::Owed { events, tables }];
+    assert_eq!(store.contradictions().await.unwrap(), expected);
+    assert!(store.rebuild(|_| ()).await.unwrap().changed);
+    assert_eq!(dump(&store).await, before);
+}
+
+#[tokio::test]
+async fn an_event_without_its_block_is_named_until_it_is_taken_back() {
+    let (_directory, store) = a_store().await;
+    for sql in ["DROP TRIGGER blocks_with_events_stay", "PRAGMA foreign_keys = off"] {
+        sqlx::query(sql).execute(&store.writer).await.unwrap();
+    }
+    take(&store, block(101), [deposit(CONSUMER, 1)]).await;
+    sqlx::query("DELETE FROM blocks WHERE number = 100").execute(&store.writer).await.unwrap();
+    let expected = [DEPOSITED, SETTLED, SKIPPED, LIMITED].map(Contradiction::NoBlock);
+    assert_eq!(store.contradictions().await.unwrap(), expected);
+    store.take_back_from(100).await.unwrap();
     assert_eq!(store.contradictions().await.unwrap(), []);
 }
