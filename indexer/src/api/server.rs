@@ -9,7 +9,7 @@ use hyper_util::{
 };
 use std::{
     io, net,
-    sync::Arc,
+    sync::{Arc, mpsc},
     thread::{self, available_parallelism},
     time::Duration,
 };
@@ -98,12 +98,18 @@ impl Threads {
     fn start() -> io::Result<Self> {
         let (end, ended) = watch::channel(());
         let start = |_| {
-            let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-            let (handle, mut ended) = (runtime.handle().clone(), ended.clone());
-            let until_end = async move { while ended.changed().await.is_ok() {} };
-            let thread = thread::Builder::new().name("api".to_owned());
-            thread.spawn(move || runtime.block_on(until_end))?;
-            Ok(handle)
+            let (started, handle) = mpsc::channel();
+            let mut ended = ended.clone();
+            // Who asked for it waits for the handle: nobody else is told of an error.
+            let serve = move || match runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => {
+                    drop(started.send(Ok(runtime.handle().clone())));
+                    runtime.block_on(async { while ended.changed().await.is_ok() {} });
+                }
+                Err(error) => drop(started.send(Err(error))),
+            };
+            thread::Builder::new().name("api".to_owned()).spawn(serve)?;
+            handle.recv().map_err(io::Error::other)?
         };
         let count = available_parallelism().map_or(1, usize::from);
         let handles = (0..count).map(start).collect::<io::Result<_>>()?;
@@ -114,6 +120,8 @@ impl Threads {
 /// The stream, for the thread that asks. Answers are small and written whole: nothing is gained by
 /// holding them back.
 fn at_once(stream: net::TcpStream) -> io::Result<TcpStream> {
-    stream.set_nodelay(true)?;
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "answers may be late");
+    }
     TcpStream::from_std(stream)
 }

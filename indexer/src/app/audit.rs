@@ -136,9 +136,7 @@ fn both_sides(contradiction: &Contradiction) -> (String, u64, u64) {
         Contradiction::Owed { events, tables } => {
             (Subject::TotalOwed.to_string(), events.get(), tables.get())
         }
-        Contradiction::NoBlock(Position { block, log_index }) => {
-            (format!("the block of event {log_index} of block {block}"), 1, 0)
-        }
+        Contradiction::NoBlock(number) => (format!("block {number}, which has events,"), 1, 0),
         Contradiction::Misplaced { what, by_event } => {
             let what = match what {
                 Misplaced::Settlement(session) => Subject::Settled(session).to_string(),

@@ -238,8 +238,7 @@ pub(super) fn side_column(side: Side) -> i64 {
     }
 }
 
-/// The place that `block_number` and `log_index` of a row name.
-pub(super) fn position(row: &SqliteRow) -> Result<Position, StoreError> {
+fn position(row: &SqliteRow) -> Result<Position, StoreError> {
     Ok(Position { block: number(row, "block_number")?, log_index: number(row, "log_index")? })
 }
 

@@ -3,13 +3,13 @@
 
 use super::{
     SqliteStore, bulk,
-    columns::integer,
-    find::{self, Misplaced, position},
+    columns::{integer, money, number},
+    find::{self, Misplaced},
     ledger, reads,
     rows::{self, BEHIND_EVENT, block_columns, event_columns},
 };
 use crate::{
-    ledger::{Balances, Block, Event, Holding, Position},
+    ledger::{Balances, Block, Event, Holding},
     store::{Cursor, StoreError},
 };
 use futures_util::TryStreamExt;
@@ -54,8 +54,8 @@ pub enum Contradiction {
         /// What the tables have for it.
         tables: MicroUsdc,
     },
-    /// An event whose block is not there. Only taking it back and reading it anew helps.
-    NoBlock(Position),
+    /// A block that has events and is not there. Only taking it back and reading it anew helps.
+    NoBlock(u64),
     /// Where an event is found.
     Misplaced {
         /// What should be found, or should not.
@@ -91,7 +91,7 @@ impl SqliteStore {
             .filter(|(_, events, tables)| events != tables)
             .map(|(holding, events, tables)| Contradiction::Balance { holding, events, tables })
             .collect();
-        let (events, tables) = (booked.owed(), reads::cursor(&mut tx).await?.owed);
+        let (events, tables) = (booked.owed(), owed(&mut tx).await?);
         if events != tables {
             contradictions.push(Contradiction::Owed { events, tables });
         }
@@ -218,13 +218,19 @@ async fn book_all(
     Ok((balances, events))
 }
 
-/// The events whose block is not there, in the order of the chain.
-async fn without_block(tx: &mut SqliteConnection) -> Result<Vec<Position>, StoreError> {
-    const EVENTS: &str = "SELECT block_number, log_index FROM events
+/// The sum of all balances, as the ledger goes on from it; whether its block is there does not matter.
+async fn owed(tx: &mut SqliteConnection) -> Result<MicroUsdc, StoreError> {
+    let row = sqlx::query("SELECT owed FROM cursor").fetch_one(tx).await?;
+    money(&row, "owed")
+}
+
+/// The blocks that have events and are not there, ascending.
+async fn without_block(tx: &mut SqliteConnection) -> Result<Vec<u64>, StoreError> {
+    const BLOCKS: &str = "SELECT DISTINCT block_number FROM events
          WHERE NOT EXISTS (SELECT 1 FROM blocks WHERE number = block_number)
-         ORDER BY position";
-    let rows = sqlx::query(EVENTS).fetch_all(tx).await?;
-    rows.iter().map(position).collect()
+         ORDER BY block_number";
+    let rows = sqlx::query(BLOCKS).fetch_all(tx).await?;
+    rows.iter().map(|row| number(row, "block_number")).collect()
 }
 
 async fn all_balances(tx: &mut SqliteConnection) -> Result<Balances, StoreError> {

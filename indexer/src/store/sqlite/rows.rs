@@ -168,7 +168,8 @@ pub(super) const CURSOR: &str = concat!(
 
 /// The cursor that a row begins with.
 pub(super) fn cursor(row: Option<&impl Columns>) -> Result<Cursor, StoreError> {
-    let row = row.ok_or_else(|| StoreError::Damaged("it has no cursor".to_owned()))?;
+    let row =
+        row.ok_or_else(|| StoreError::Damaged("it has no cursor, or lacks its block".to_owned()))?;
     Ok(Cursor {
         block: block(row, 0)?,
         safe_block: number(row, 3)?,
