@@ -25,8 +25,8 @@ help:
 	@echo 'make bench       the four benchmarks of the indexer; the last line of each is a JSON object'
 	@echo '  bench-backfill   how fast it reads a chain, beside the floor (EVENTS="100000 1000000": chains of so many events)'
 	@echo '  bench-head       how late a new block is in the database (BLOCKS=1000: so many blocks)'
-	@echo '  bench-reads      how long reads take in a large database (SIZES="10000 10000000": beside a small one)'
 	@echo '  bench-api        how many reads the API answers beside a bare handler (EVENTS=1000000: on a chain of so many events)'
+	@echo '  bench-reads      how long reads take in a large database (SIZES="10000 10000000": beside a small one)'
 	@echo 'make smoke       start a devnet as a user would, and compare what it serves with the chain'
 	@echo 'make fuzz-api    ask the API what its description allows, and what it does not (MINUTES=10, INTERNAL=1: /internal/v1)'
 	@echo 'make screenshot  take docs/status-page.png again, with the Chromium on PATH or the one that CHROMIUM names'
@@ -89,7 +89,7 @@ endif
 # A release build of everything that is measured. The last line of each is one JSON object; progress is on standard error.
 BENCH = cargo build --quiet --release --workspace --bins && cargo bench --quiet --package luxxon-tests --bench
 
-bench: bench-backfill bench-head bench-reads bench-api
+bench: bench-backfill bench-head bench-api bench-reads
 
 bench-backfill: $(NPM)
 	@$(BENCH) backfill -- $(EVENTS)
