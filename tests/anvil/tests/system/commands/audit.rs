@@ -342,6 +342,38 @@ async fn a_node_that_lost_the_state_is_no_difference_and_no_success() -> Result<
     proxy.ensure_all_met()
 }
 
+/// It compares five hundred sessions at a time. Six hundred are forged, and the node answers but for the
+/// last question.
+#[tokio::test]
+async fn what_was_found_before_the_node_lost_the_state_is_said() -> Result<()> {
+    let ledger = Ledger::synced().await?;
+    let forge = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600)
+         INSERT INTO events (position, tx_hash, kind, account, counterparty, amount,
+            session_id, to_amount, fee_amount, rate_per_second, chargeable_seconds)
+         SELECT position + 1000 + i, tx_hash, kind, account, counterparty, 0,
+            unhex(printf('%064x', i)), 0, 0, rate_per_second, chargeable_seconds
+         FROM (SELECT * FROM events WHERE kind = 3 ORDER BY position LIMIT 1), n";
+    ledger.tamper(&[forge]).await?;
+    let proxy = FaultProxy::start(ledger.world.rpc_url()).await?;
+    let found = |done: Done| -> Result<usize> {
+        done.says(1, &[])?;
+        let object = Done { code: Some(0), ..done }.json()?;
+        assert_eq!(object["result"], "differs");
+        // Those of the contract; the tables differ from the events, too.
+        let compared = differences(&object, "chain");
+        Ok(compared.into_iter().filter(|[_, chain, _]| !chain.is_empty()).count())
+    };
+    let args = ["audit", "--json"];
+    assert_eq!(found(ends(ledger.through(&proxy, &args)).await?)?, 600);
+    let lost = AnswerFault::Error { code: -32000, message: "missing trie node 01 (path )" };
+    let all = proxy.count(Calls::Of("eth_call"));
+    let lost = proxy.inject(Rule::new(Calls::Of("eth_call"), lost).after(all as u64 - 1));
+    let until_then = found(ends(ledger.through(&proxy, &args)).await?)?;
+    lost.remove();
+    assert!((400..=500).contains(&until_then), "{until_then}");
+    proxy.ensure_all_met()
+}
+
 /// Two pools are wrong, and their sum is right. Each is found in its turn, and then shown until it is
 /// right again, not only once in every round.
 #[tokio::test]
