@@ -73,16 +73,17 @@ pub(super) async fn keep<S: Store>(
     next: Next,
 ) -> Response {
     let known = Known::of(request.headers());
+    let seen = token(request.headers()).filter(|token| token.chain_id == api.config.chain_id);
     let awaited = request.headers().contains_key(SYNC_TOKEN).then(Awaited::default);
     if let Some(awaited) = &awaited {
         request.extensions_mut().insert(awaited.clone());
     }
-    let (response, at) = with_token(&api, next.run(request).await).await;
+    let (response, at) = with_token(&api, next.run(request).await, seen).await;
     let awaited = awaited.and_then(|Awaited(number)| number.get().copied());
     let response = match (awaited, at) {
         // A reorg came in between.
         (Some(number), Some(at)) if at < number => {
-            with_token(&api, behind(at).into_response()).await.0
+            with_token(&api, behind(at).into_response(), seen).await.0
         }
         _ => response,
     };
@@ -100,10 +101,17 @@ pub(super) async fn catch_up<S: Store>(api: &Api<S>, parts: &Parts) -> Result<()
     Ok(())
 }
 
+/// The token that a request carries, where it is one.
+fn token(headers: &HeaderMap) -> Option<SyncToken> {
+    SyncToken::parse(headers.get(SYNC_TOKEN)?.as_bytes())
+}
+
 /// The block that the client has seen, where it says so.
 fn seen<S>(api: &Api<S>, headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
-    let Some(text) = headers.get(SYNC_TOKEN) else { return Ok(None) };
-    let token = SyncToken::parse(text.as_bytes()).ok_or_else(|| invalid("syncToken:malformed"))?;
+    if !headers.contains_key(SYNC_TOKEN) {
+        return Ok(None);
+    }
+    let token = token(headers).ok_or_else(|| invalid("syncToken:malformed"))?;
     if token.chain_id != api.config.chain_id {
         return Err(invalid("syncToken:otherChain"));
     }
@@ -131,14 +139,21 @@ pub(super) fn behind(at: u64) -> ApiError {
 }
 
 /// The answer with a token: of the block it is true at or, where it is about no block, of the last
-/// one. Returns that block's number; none where the store does not answer.
-async fn with_token<S: Store>(api: &Api<S>, mut response: Response) -> (Response, Option<u64>) {
+/// one; but the client's own where it has `seen` a later block than this replica. So what a client was
+/// given last is never older than what it was given before, whatever the answer was. Returns the number
+/// of the answer's block; none where the store does not answer.
+async fn with_token<S: Store>(
+    api: &Api<S>,
+    mut response: Response,
+    seen: Option<SyncToken>,
+) -> (Response, Option<u64>) {
     let block = match response.extensions().get::<SyncedTo>() {
         Some(SyncedTo(block)) => Some(*block),
         None => api.store.cursor().await.ok().map(|cursor| cursor.block),
     };
     if let Some(Block { number, hash, .. }) = block {
         let token = SyncToken { chain_id: api.config.chain_id, number, hash };
+        let token = seen.filter(|seen| seen.number > number).unwrap_or(token);
         response.headers_mut().insert(SYNC_TOKEN, token.to_header());
     }
     (response, block.map(|block| block.number))

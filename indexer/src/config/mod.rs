@@ -351,7 +351,7 @@ fn plain(url: &Url) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
+    use crate::key::Environment;
     use clap::Parser;
 
     fn told(chain_id: &str, rpc_url: &str) -> Config {
@@ -361,6 +361,25 @@ mod tests {
         let parsed = Cli::try_parse_from(flags.into_iter().chain(rest)).unwrap();
         let Command::Run(flags) = parsed.command else { unreachable!() };
         Config::load(flags).unwrap()
+    }
+
+    #[test]
+    fn nobody_but_this_machine_is_served_unless_it_is_said() {
+        let listen = told("31337", "http://127.0.0.1:8545").listen;
+        assert!(listen.ip().is_loopback(), "{listen}");
+    }
+
+    #[test]
+    fn a_key_is_live_on_base_and_a_test_key_on_every_other_chain() {
+        for (chain_id, environment) in [
+            ("8453", Environment::Live),
+            ("84532", Environment::Test),
+            ("31337", Environment::Test),
+        ] {
+            let config = told(chain_id, "http://127.0.0.1:8545");
+            let public = config.public_config(Address::ZERO).unwrap();
+            assert_eq!(public.environment(), environment, "{chain_id}");
+        }
     }
 
     #[test]

@@ -41,8 +41,8 @@ impl ApiClient {
         Ok(body["data"].take())
     }
 
-    /// `GET path` by a client that passes back the sync token it was given last, and keeps the one it
-    /// is given; the status and the whole body.
+    /// `GET path` by a client that passes back the sync token it was given last, whatever the answer
+    /// was, and keeps the one it is given; the status and the whole body.
     pub async fn get_in_order(
         &self,
         path: &str,
@@ -57,10 +57,7 @@ impl ApiClient {
         let response = request.send().await?;
         let status = response.status().as_u16();
         let given = response.headers().get(SYNC_TOKEN).map(|token| token.to_str()).transpose()?;
-        let given = given.map(str::to_owned);
-        if status == 200 {
-            *token = given;
-        }
+        *token = given.map(str::to_owned);
         Ok((status, serde_json::from_str(&response.text().await?)?))
     }
 

@@ -58,8 +58,8 @@ pub(super) const REQUEST_ID: Shared = Shared {
 
 pub(super) const SYNC_TOKEN: Shared = Shared {
     name: "X-Lx-Sync-Token",
-    description: "Stands for the block that the answer is true at. Not there where the database \
-                  does not answer.",
+    description: "Stands for the block that the answer is true at, or for a later one that the \
+                  client has seen. Not there where the database does not answer.",
     form: Form::Like("^[0-9a-f]{96}$"),
 };
 

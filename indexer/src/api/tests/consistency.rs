@@ -100,8 +100,26 @@ async fn a_replica_that_stays_behind_says_so() {
         get_with(&server, "/wallet", &token),
         server.get("/wallet?waitForBlock=105", &server.consumer)
     );
+    // The next request says again what the client saw, whoever it asks.
+    assert_eq!(token_of(&by_token), token);
     is_behind(by_token, 99);
     is_behind(by_block, 99);
+}
+
+/// What is about no block waits for none.
+#[tokio::test]
+async fn no_answer_takes_back_the_token_of_a_later_block() {
+    let server = Server::start().await;
+    let later = token_at(105).await;
+    for path in ["/config", "/health", "/nowhere"] {
+        assert_eq!(token_of(&get_with(&server, path, &later).await), later, "{path}");
+    }
+    let own = token_of(&server.get("/config", &server.consumer).await);
+    let other_chain = later.replacen("14a34", "02105", 1);
+    assert_ne!(other_chain, later);
+    for no_token in [&later[2..], &other_chain] {
+        assert_eq!(token_of(&get_with(&server, "/config", no_token).await), own, "{no_token}");
+    }
 }
 
 #[tokio::test]

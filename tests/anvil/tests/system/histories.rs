@@ -42,7 +42,9 @@ fn run(campaign: Campaign, folder: &Path) -> Result<Found> {
     let base = runtime.block_on(Base::make())?;
     let found = campaign.run(&base, folder)?;
     for (path, difference) in &found.failures {
-        eprintln!("{difference}\nplay it again: make replay HISTORY={}", path.display());
+        // Written out: a machine that runs the tests keeps what they print, and no file.
+        eprintln!("{difference}\n{}", fs::read_to_string(path)?);
+        eprintln!("play it again: make replay HISTORY={}", path.display());
     }
     eprintln!("{}", found.line());
     ensure!(found.failures.is_empty(), "{} histories differ", found.failures.len());

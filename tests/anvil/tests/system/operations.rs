@@ -1,4 +1,4 @@
-//! What the people who run the daemon are told: `/ready` and `/metrics`.
+//! What the people who run the daemon are told, `/ready` and `/metrics`, and that it ends well.
 
 use alloy::{
     primitives::{Address, B256, U256},
@@ -6,11 +6,16 @@ use alloy::{
 };
 use eyre::{Result, ensure};
 use luxxon_bindings::settlement::ILuxxonSettlement::BatchEntry;
+use luxxon_indexer::store::SqliteStore;
 use luxxon_tests::{Calls, Daemon, ExchangeFault, FaultProxy, History, Rule, World, command};
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 use std::{
     path::Path,
     time::{Duration, Instant},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
 };
 
 const LONGEST: Duration = Duration::from_mins(1);
@@ -139,4 +144,45 @@ async fn a_long_backfill_that_moves_is_ready() -> Result<()> {
     slow.remove();
     daemon.stop().await?.says(0, &[])?;
     Ok(())
+}
+
+/// Each waits for a block that does not come, on a connection of its own: on every thread that serves.
+#[tokio::test]
+async fn what_is_being_answered_when_the_daemon_is_stopped_is_answered() -> Result<()> {
+    const CONNECTIONS: usize = 16;
+    let world = World::start().await?;
+    let options = world.daemon_options(&world.path("ledger.db")).await?;
+    let daemon = Daemon::start(&options).await?;
+    until_at_head(&daemon, &world).await?;
+    let store = SqliteStore::open_existing(&options.db).await?;
+    let key = world.register(&store, world.cast.consumer).await?;
+    store.close().await;
+
+    let url: url::Url = daemon.api_url().parse()?;
+    let target = format!("GET /api/v1/wallet?waitForBlock={}", world.head().await? + 1);
+    let key = key.reveal();
+    let request = format!("{target} HTTP/1.1\r\nhost: api\r\nauthorization: Bearer {key}\r\n\r\n");
+    let mut waiting = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let mut connection = TcpStream::connect(&*url.socket_addrs(|| None)?).await?;
+        connection.write_all(request.as_bytes()).await?;
+        waiting.push(connection);
+    }
+    // Connections are taken in turn, and so are requests: once these are answered, those are asked.
+    for _ in 0..CONNECTIONS {
+        get(&daemon, "/api/v1/health").await?;
+    }
+    let stopped = daemon.stop();
+    let answered = async {
+        for mut connection in waiting {
+            let mut answer = String::new();
+            connection.read_to_string(&mut answer).await?;
+            ensure!(answer.starts_with("HTTP/1.1 503 "), "{answer:?}");
+            ensure!(answer.contains("consistency:behind:"), "{answer:?}");
+        }
+        Ok(())
+    };
+    let (stopped, answered) = tokio::join!(stopped, answered);
+    answered?;
+    stopped?.says(0, &[])
 }
