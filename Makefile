@@ -18,7 +18,7 @@ help:
 	@echo 'make mutation    change the contract in one place at a time: does a test fail? (ARGS="--only withdraw")'
 	@echo '  mutation-rust    the same with the rules of the indexer, by cargo-mutants (ARGS="--re decide.rs")'
 	@echo 'make seeded-bugs put one known mistake at a time into contract or indexer: which test finds it? (ONLY="meter-off-by-one …")'
-	@echo 'make soak        two hundred kills, mixtures of faults, ten thousand reads in order, an hour of traffic (MINUTES=60): for who changes how the chain is followed'
+	@echo 'make soak        two hundred kills, mixtures of faults, random histories, an hour of traffic (MINUTES=60): for who changes how the chain is followed'
 	@echo '                 HOURS=8: so long random histories with new seeds in place of all that; those that differ are kept'
 	@echo 'make histories   random histories, the model beside them after each step (HISTORIES=10000 SEED=1)'
 	@echo 'make replay      one of them again (HISTORY=tests/anvil/histories/…)'

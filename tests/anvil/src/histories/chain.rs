@@ -159,14 +159,24 @@ impl Chain {
             ensure!(block.timestamp == self.head().timestamp + 2, "a block of another time");
             self.blocks.push(Arc::new(block));
         }
-        Ok(())
+        self.ask_contracts().await
     }
 
     /// Takes the last blocks away, and returns them.
     pub(super) async fn take_back(&mut self, depth: u64) -> Result<Vec<Arc<Block>>> {
         self.rpc.ask(&[("anvil_rollback", json!([depth]))]).await?;
         let left = self.blocks.len() - usize::try_from(depth)?;
-        Ok(self.blocks.split_off(left))
+        let gone = self.blocks.split_off(left);
+        self.ask_contracts().await?;
+        Ok(gone)
+    }
+
+    /// Compares the contracts' state after the last block.
+    async fn ask_contracts(&self) -> Result<()> {
+        let head = self.head();
+        let questions = questions(&head.model, &self.players, head.timestamp, &self.sessions);
+        let answers = self.rpc.ask(&[questions.asked()]).await?;
+        questions.check(&answers[0]).wrap_err("the contract's state")
     }
 
     fn remember_sessions(&mut self, calls: &[Call]) {

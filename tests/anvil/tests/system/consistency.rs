@@ -110,17 +110,8 @@ async fn client(
 #[tokio::test]
 async fn a_client_that_passes_its_token_back_never_sees_an_older_block() -> Result<()> {
     let replicas = Replicas::start().await?;
-    assert_eq!(replicas.read(2_000, true).await?, 0);
+    assert_eq!(replicas.read(10_000, true).await?, 0);
     // It is the token that does it.
     assert!(replicas.read(2_000, false).await? > 0, "no replica was ever behind");
-    replicas.stop().await
-}
-
-#[tokio::test]
-#[ignore = "takes most of a minute: `make soak`"]
-async fn soak_a_client_that_passes_its_token_back_ten_thousand_times_sees_no_older_block()
--> Result<()> {
-    let replicas = Replicas::start().await?;
-    assert_eq!(replicas.read(10_000, true).await?, 0);
     replicas.stop().await
 }

@@ -36,7 +36,8 @@ async fn audit_through(url: &str, world: &World, args: &[&str]) -> Result<Done> 
     finish(luxxon_audit(&whole)?, None).await
 }
 
-async fn audit(world: &World, args: &[&str]) -> Result<Done> {
+/// Audits `world` up to its head.
+pub(crate) async fn audit(world: &World, args: &[&str]) -> Result<Done> {
     audit_through(world.rpc_url(), world, args).await
 }
 

@@ -2,6 +2,7 @@
 //! same questions.
 
 use super::scene::Scene;
+use crate::audit::audit;
 use eyre::{Result, ensure};
 use fastrand::Rng;
 use luxxon_tests::{Daemon, History, Random, command, visible_faults};
@@ -80,8 +81,9 @@ async fn soak_an_hour_of_traffic_reorgs_and_faults_leaves_memory_flat_and_the_au
     let most = |half: &[u64]| half.iter().copied().max().unwrap_or_default();
     let (before, after) = (most(first), most(second));
     ensure!(after <= before + before / 10, "memory grew from {before} to {after} bytes");
-    let audit = command::on_chain(&scene.options().await?, &["audit"]);
-    Daemon::spawn(audit)?.end().await?.says(0, &["no difference"])?;
+    let tables = command::on_chain(&scene.options().await?, &["audit"]);
+    Daemon::spawn(tables)?.end().await?.says(0, &["no difference"])?;
+    audit(&scene.world, &[]).await?.says(0, &["clean: "])?;
     scene.ends_right(daemon).await
 }
 
