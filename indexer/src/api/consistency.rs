@@ -139,9 +139,9 @@ pub(super) fn behind(at: u64) -> ApiError {
 }
 
 /// The answer with a token: of the block it is true at or, where it is about no block, of the last
-/// one; but the client's own where it has `seen` a later block than this replica. So what a client was
-/// given last is never older than what it was given before, whatever the answer was. Returns the number
-/// of the answer's block; none where the store does not answer.
+/// one; but the client's own where it has `seen` a later block than this replica, or the store does not
+/// answer. So what a client was given last is never older than what it was given before, whatever the
+/// answer was. Returns the number of the answer's block; none where the store does not answer.
 async fn with_token<S: Store>(
     api: &Api<S>,
     mut response: Response,
@@ -151,9 +151,12 @@ async fn with_token<S: Store>(
         Some(SyncedTo(block)) => Some(*block),
         None => api.store.cursor().await.ok().map(|cursor| cursor.block),
     };
-    if let Some(Block { number, hash, .. }) = block {
-        let token = SyncToken { chain_id: api.config.chain_id, number, hash };
-        let token = seen.filter(|seen| seen.number > number).unwrap_or(token);
+    let own = block.map(|Block { number, hash, .. }| {
+        let chain_id = api.config.chain_id;
+        SyncToken { chain_id, number, hash }
+    });
+    // Of two of one height, this replica's.
+    if let Some(token) = seen.into_iter().chain(own).max_by_key(|token| token.number) {
         response.headers_mut().insert(SYNC_TOKEN, token.to_header());
     }
     (response, block.map(|block| block.number))

@@ -59,7 +59,8 @@ pub(super) const REQUEST_ID: Shared = Shared {
 pub(super) const SYNC_TOKEN: Shared = Shared {
     name: "X-Lx-Sync-Token",
     description: "Stands for the block that the answer is true at, or for a later one that the \
-                  client has seen. Not there where the database does not answer.",
+                  client has seen. Not there where the client sent none and the database does \
+                  not answer.",
     form: Form::Like("^[0-9a-f]{96}$"),
 };
 

@@ -120,6 +120,8 @@ async fn no_answer_takes_back_the_token_of_a_later_block() {
     for no_token in [&later[2..], &other_chain] {
         assert_eq!(token_of(&get_with(&server, "/config", no_token).await), own, "{no_token}");
     }
+    server.store.close().await;
+    assert_eq!(token_of(&get_with(&server, "/wallet", &later).await), later);
 }
 
 #[tokio::test]
