@@ -179,7 +179,7 @@ pub(super) async fn settlement<S: Store>(
 pub(in crate::api) fn view(id: Uuid, record: &SessionRecord) -> Result<SettlementDto, ApiError> {
     let settled = record.settled.as_ref().map(payment).transpose()?;
     let registered = record.registered.as_ref();
-    let composed = registered.map(composed).transpose()?.flatten();
+    let composed = registered.map(|it| composed(record.session, it)).transpose()?.flatten();
     let free = composed.is_some_and(|terms| terms.gross == MicroUsdc::ZERO);
     let reported = registered.and_then(|session| session.reported_tx);
     let last_skip = record.last_skip.as_ref().and_then(SkipDto::of);
@@ -255,8 +255,8 @@ fn payload(session: &Session, terms: &Settlement) -> PayloadDto {
     }
 }
 
-/// What is to be paid for a session; `None` while it goes on.
-fn composed(session: &Session) -> Result<Option<Settlement>, ApiError> {
+/// What is to be paid for a session, which the chain calls `id`; `None` while it goes on.
+fn composed(id: SessionId, session: &Session) -> Result<Option<Settlement>, ApiError> {
     let terms = &session.terms;
     if terms.reading.is_none() {
         return Ok(None);
@@ -264,7 +264,7 @@ fn composed(session: &Session) -> Result<Option<Settlement>, ApiError> {
     let impossible = || ApiError::new(Code::InternalServerError).detail("session:price");
     let (chargeable_seconds, shares) = terms.price().ok_or_else(impossible)?;
     Ok(Some(Settlement {
-        session: SessionId::of(terms.id),
+        session: id,
         from: session.consumer_wallet,
         to: session.operator_wallet,
         to_amount: shares.to_amount,

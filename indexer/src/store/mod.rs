@@ -293,6 +293,8 @@ pub struct Newest {
 /// What is known of a session's payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionRecord {
+    /// The session.
+    pub session: SessionId,
     /// What was registered, if anything was.
     pub registered: Option<Session>,
     /// The payment and its block, once the chain has it.

@@ -1,12 +1,12 @@
-//! What the API's answers are made of. Each function reads inside the caller's transaction, on one of
-//! the threads that read.
+//! What the API's answers are made of. Each function reads from one state of the database.
 
 use super::{
     columns::integer,
     find::side_column,
     ledger::kind,
+    readers::{Ends, Reader},
     reads,
-    rows::{self, BEHIND_CURSOR, BEHIND_EVENT, block_columns, cursor_columns, event_columns},
+    rows::{self, BEHIND_EVENT, BEHIND_SESSION, block_columns, event_columns, sessions},
 };
 use crate::{
     ledger::{Balances, Block, Event, Holding, Limits, Position, Side},
@@ -47,9 +47,23 @@ fn all<T>(
     Ok(found)
 }
 
-pub(super) fn cursor(connection: &Connection) -> Result<Cursor, StoreError> {
-    let mut statement = connection.prepare_cached(rows::CURSOR)?;
-    rows::cursor(statement.query(())?.next()?)
+pub(super) fn cursor(reader: &Reader) -> Result<Cursor, StoreError> {
+    reader.cursor(|| {
+        let mut statement = reader.prepare_cached(rows::CURSOR)?;
+        rows::cursor(statement.query(())?.next()?)
+    })
+}
+
+/// The last blocks of the levels, the least sure first.
+fn ends(reader: &Reader) -> Result<Ends, StoreError> {
+    reader.ends(|| {
+        let Cursor { block: latest, safe_block, final_block, .. } = cursor(reader)?;
+        let end = |number| {
+            let lacking = || StoreError::Damaged(format!("it lacks block {number}"));
+            block(reader, number)?.ok_or_else(lacking)
+        };
+        Ok([latest, end(safe_block)?, end(final_block)?])
+    })
 }
 
 pub(super) fn block(connection: &Connection, number: u64) -> Result<Option<Block>, StoreError> {
@@ -60,22 +74,22 @@ pub(super) fn block(connection: &Connection, number: u64) -> Result<Option<Block
 /// What `account` was owed after the last block of each of `levels`, the least sure first: what it is
 /// owed now, with all that came after that block undone.
 pub(super) fn wallet<const N: usize>(
-    connection: &Connection,
+    reader: &Reader,
     account: Address,
     levels: [Level; N],
 ) -> Result<[Wallet; N], StoreError> {
-    let Now { cursor, mut balances, safe, finalized } = now(connection, account)?;
+    let (cursor, ends) = (cursor(reader)?, ends(reader)?);
     let [pool, claimable] = [Holding::Pool(account), Holding::Claimable(account)];
     let lowest = levels.map(|level| cursor.height_of(level)).into_iter().min().unwrap_or_default();
-    let mut above = match lowest {
-        lowest if lowest < cursor.block.number => events_of(connection, account, lowest)?,
-        _ => Vec::new(),
-    };
-    let mut set = limits_set(connection, account, cursor.block.number)?;
+    let Now { mut balances, moved, limited } = now(reader, account, &cursor, lowest)?;
+    let mut above = if moved { events_of(reader, account, lowest)? } else { Vec::new() };
+    let limits = |number| if limited { limits_set(reader, account, number) } else { Ok(None) };
+    let mut set = limits(cursor.block.number)?;
     let mut wallets = Vec::with_capacity(N);
     for level in levels {
+        let [latest, safe, finalized] = ends;
         let at = match level {
-            Level::Latest => cursor.block,
+            Level::Latest => latest,
             Level::Safe => safe,
             Level::Finalized => finalized,
         };
@@ -83,7 +97,7 @@ pub(super) fn wallet<const N: usize>(
             balances.revert(&event)?;
         }
         if set.is_some_and(|(block, _)| block > at.number) {
-            set = limits_set(connection, account, at.number)?;
+            set = limits(at.number)?;
         }
         wallets.push(Wallet {
             balance: balances.balance(pool),
@@ -95,39 +109,35 @@ pub(super) fn wallet<const N: usize>(
     wallets.try_into().map_err(|_| StoreError::Damaged("levels were lost".to_owned()))
 }
 
-/// What an account is owed now, and the blocks that the levels end with.
+/// How an account stands now.
 struct Now {
-    cursor: Cursor,
     balances: Balances,
-    safe: Block,
-    finalized: Block,
+    /// It has events of its own above a block.
+    moved: bool,
+    /// It has set limits.
+    limited: bool,
 }
 
-fn now(connection: &Connection, account: Address) -> Result<Now, StoreError> {
-    const NOW: &str = concat!(
-        "SELECT ",
-        cursor_columns!(),
-        ", coalesce((SELECT balance FROM pools WHERE account = ?1), 0),
-           coalesce((SELECT balance FROM claimables WHERE account = ?1), 0),
-           safe.number, safe.hash, safe.timestamp, final.number, final.hash, final.timestamp
-         FROM cursor
-         CROSS JOIN blocks ON blocks.number = block_number
-         CROSS JOIN blocks AS safe ON safe.number = safe_block
-         CROSS JOIN blocks AS final ON final.number = final_block"
-    );
-    const POOL: usize = BEHIND_CURSOR;
-    const CLAIMABLE: usize = POOL + 1;
-    const SAFE: usize = CLAIMABLE + 1;
-    const FINALIZED: usize = SAFE + 3;
-    let now = first(connection, NOW, [account.as_slice()], |row| {
-        let cursor = rows::cursor(Some(row))?;
+/// Whether there are events above block `lowest`, and limits, is asked along: as a rule there are none.
+fn now(
+    connection: &Connection,
+    account: Address,
+    cursor: &Cursor,
+    lowest: u64,
+) -> Result<Now, StoreError> {
+    const NOW: &str = "SELECT
+        coalesce((SELECT balance FROM pools WHERE account = ?1), 0),
+        coalesce((SELECT balance FROM claimables WHERE account = ?1), 0),
+        EXISTS (SELECT 1 FROM wallet_events WHERE account = ?1 AND block_number > ?2 AND side = 0),
+        EXISTS (SELECT 1 FROM limits_set WHERE account = ?1)";
+    let params = (account.as_slice(), integer("number", lowest)?);
+    let now = first(connection, NOW, params, |row| {
         let mut balances = Balances::owing(cursor.owed);
-        balances.load(Holding::Pool(account), rows::money(row, POOL)?);
-        balances.load(Holding::Claimable(account), rows::money(row, CLAIMABLE)?);
-        let (safe, finalized) = (rows::block(row, SAFE)?, rows::block(row, FINALIZED)?);
-        Ok(Now { cursor, balances, safe, finalized })
+        balances.load(Holding::Pool(account), rows::money(row, 0)?);
+        balances.load(Holding::Claimable(account), rows::money(row, 1)?);
+        Ok(Now { balances, moved: rows::truth(row, 2)?, limited: rows::truth(row, 3)? })
     })?;
-    now.ok_or_else(|| StoreError::Damaged("it has no cursor, or lacks its blocks".to_owned()))
+    now.ok_or_else(|| StoreError::Damaged("a row that is always there was not".to_owned()))
 }
 
 /// The events that are of `account` itself in the blocks above `number`, ascending.
@@ -204,7 +214,7 @@ fn wallet_event(row: &Row<'_>) -> Result<WalletEvent, StoreError> {
 /// One row a side, newest first. It is read in the order of its table and stops at the limit, so a
 /// page costs the same however long the history is; kinds that are not asked for are passed over.
 pub(super) fn wallet_events(
-    connection: &Connection,
+    reader: &Reader,
     account: Address,
     request: &PageRequest,
 ) -> Result<WalletPage, StoreError> {
@@ -228,13 +238,13 @@ pub(super) fn wallet_events(
     let kinds = kinds.iter().fold(0_i64, |kinds, kind| kinds | 1 << kind_column(*kind));
     let params =
         (account.as_slice(), block, log_index, side, column(*from_block), kinds, i64::from(*limit));
-    let events = all(connection, PAGE, params, wallet_event)?;
-    Ok(WalletPage { events, at: cursor(connection)?.block })
+    let events = all(reader, PAGE, params, wallet_event)?;
+    Ok(WalletPage { events, at: cursor(reader)?.block })
 }
 
 /// One row a side, oldest first; `None` where the block `seen` is not kept any more.
 pub(super) fn wallet_news(
-    connection: &Connection,
+    reader: &Reader,
     account: Address,
     seen: Option<Block>,
     (after, side): (Position, Side),
@@ -247,7 +257,7 @@ pub(super) fn wallet_news(
          LIMIT ?"
     );
     if let Some(seen) = seen
-        && block(connection, seen.number)? != Some(seen)
+        && block(reader, seen.number)? != Some(seen)
     {
         return Ok(None);
     }
@@ -255,8 +265,8 @@ pub(super) fn wallet_news(
     let (log_index, side, limit) =
         (i64::from(after.log_index), side_column(side), i64::from(limit));
     let params = (account.as_slice(), block, log_index, side, limit);
-    let events = all(connection, NEWS, params, wallet_event)?;
-    Ok(Some(WalletPage { events, at: cursor(connection)?.block }))
+    let events = all(reader, NEWS, params, wallet_event)?;
+    Ok(Some(WalletPage { events, at: cursor(reader)?.block }))
 }
 
 /// The number of a kind in its column.
@@ -270,23 +280,24 @@ fn kind_column(kind: EventKind) -> i64 {
 }
 
 /// What is known of a session's payment.
-pub(super) fn session(
-    connection: &Connection,
-    session: SessionId,
-) -> Result<SessionRecord, StoreError> {
+pub(super) fn session(reader: &Reader, session: SessionId) -> Result<SessionRecord, StoreError> {
+    // Whether batches left it out is asked along: as a rule none did.
+    const REGISTERED: &str =
+        sessions!(", EXISTS (SELECT 1 FROM skips WHERE skips.session_id = sessions.session_id)");
     let id = session.0.as_slice();
-    let registered = first(connection, rows::SESSION, [id], |row| rows::session(row))?;
+    let registered = first(reader, REGISTERED, [id], |row| {
+        Ok((rows::session(row)?, rows::truth(row, BEHIND_SESSION)?))
+    })?;
+    let (registered, skipped) =
+        registered.map_or((None, true), |(it, skipped)| (Some(it), skipped));
+    let last_skip = if skipped { first(reader, LAST_SKIP, [id], event_and_block)? } else { None };
     let reported = registered.as_ref().and_then(|session| session.reported_tx);
-    Ok(SessionRecord {
-        reported_skipped: match reported {
-            Some(tx_hash) => left_out_by(connection, session, tx_hash)?,
-            None => false,
-        },
-        registered,
-        settled: first(connection, SETTLED, [id], event_and_block)?,
-        last_skip: first(connection, LAST_SKIP, [id], event_and_block)?,
-        cursor: cursor(connection)?,
-    })
+    let reported_skipped = match reported {
+        Some(tx_hash) if skipped => left_out_by(reader, session, tx_hash)?,
+        _ => false,
+    };
+    let (settled, cursor) = (first(reader, SETTLED, [id], event_and_block)?, cursor(reader)?);
+    Ok(SessionRecord { session, registered, settled, last_skip, reported_skipped, cursor })
 }
 
 const SETTLED: &str = concat!(
@@ -344,9 +355,9 @@ pub(super) const NEWEST: &str = concat!(
 );
 
 /// The newest `limit` events, newest first.
-pub(super) fn newest_events(connection: &Connection, limit: u32) -> Result<Newest, StoreError> {
-    let events = all(connection, NEWEST, [i64::from(limit)], event_and_block)?;
-    Ok(Newest { events, cursor: cursor(connection)? })
+pub(super) fn newest_events(reader: &Reader, limit: u32) -> Result<Newest, StoreError> {
+    let events = all(reader, NEWEST, [i64::from(limit)], event_and_block)?;
+    Ok(Newest { events, cursor: cursor(reader)? })
 }
 
 pub(super) fn api_key(

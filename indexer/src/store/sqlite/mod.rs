@@ -63,7 +63,7 @@ impl Store for SqliteStore {
     }
 
     async fn block(&self, number: u64) -> Result<Option<Block>, StoreError> {
-        self.readers.read(|connection| answers::block(connection, number))
+        self.readers.read(|reader| answers::block(reader, number))
     }
 
     async fn commit(&self, after: Block, batch: Batch) -> Result<Cursor, StoreError> {
@@ -138,13 +138,13 @@ impl Store for SqliteStore {
     }
 
     async fn wallet_at(&self, account: Address, level: Level) -> Result<Wallet, StoreError> {
-        let read = |connection: &_| answers::wallet(connection, account, [level]);
+        let read = |reader: &_| answers::wallet(reader, account, [level]);
         let [wallet] = self.readers.read(read)?;
         Ok(wallet)
     }
 
     async fn wallet_levels(&self, account: Address) -> Result<[Wallet; 3], StoreError> {
-        let read = |connection: &_| answers::wallet(connection, account, Level::ALL);
+        let read = |reader: &_| answers::wallet(reader, account, Level::ALL);
         self.readers.read(read)
     }
 
@@ -153,7 +153,7 @@ impl Store for SqliteStore {
         account: Address,
         request: PageRequest,
     ) -> Result<WalletPage, StoreError> {
-        let read = |connection: &_| answers::wallet_events(connection, account, &request);
+        let read = |reader: &_| answers::wallet_events(reader, account, &request);
         self.readers.read(read)
     }
 
@@ -164,16 +164,16 @@ impl Store for SqliteStore {
         after: (Position, Side),
         limit: u32,
     ) -> Result<Option<WalletPage>, StoreError> {
-        let read = |connection: &_| answers::wallet_news(connection, account, seen, after, limit);
+        let read = |reader: &_| answers::wallet_news(reader, account, seen, after, limit);
         self.readers.read(read)
     }
 
     async fn session(&self, session: SessionId) -> Result<SessionRecord, StoreError> {
-        self.readers.read(|connection| answers::session(connection, session))
+        self.readers.read(|reader| answers::session(reader, session))
     }
 
     async fn api_key(&self, key_hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError> {
-        self.readers.read(|connection| answers::api_key(connection, key_hash))
+        self.readers.read(|reader| answers::api_key(reader, key_hash))
     }
 
     async fn add_workspace(&self, workspace: NewWorkspace) -> Result<Workspace, StoreError> {
@@ -228,7 +228,7 @@ impl Store for SqliteStore {
     }
 
     async fn newest_events(&self, limit: u32) -> Result<Newest, StoreError> {
-        self.readers.read(|connection| answers::newest_events(connection, limit))
+        self.readers.read(|reader| answers::newest_events(reader, limit))
     }
 }
 

@@ -12,10 +12,15 @@
 //! is seen that much later.
 
 use super::open::{BUSY_TIMEOUT, READER_CACHE};
-use crate::store::StoreError;
+use crate::{
+    ledger::Block,
+    store::{Cursor, StoreError},
+};
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use std::{
+    cell::OnceCell,
     fmt,
+    ops::Deref,
     path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, TryLockError,
@@ -63,7 +68,7 @@ impl Readers {
     /// process wrote before, or another read saw that ended before.
     pub(super) fn read<T>(
         &self,
-        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
+        read: impl FnOnce(&Reader) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut place = self.free();
         let reader = place.as_mut().ok_or(StoreError::Closed)?;
@@ -148,11 +153,25 @@ fn recovered(place: PoisonError<MutexGuard<'_, Option<Reader>>>) -> MutexGuard<'
     place
 }
 
-/// A connection.
-struct Reader {
+/// The last block of each level, the least sure first.
+pub(super) type Ends = [Block; 3];
+
+/// A connection, and the state of the database that it looks at.
+pub(super) struct Reader {
     connection: Connection,
-    /// The state that it looks at: how often this process had written, and when it was begun with.
-    state: Option<(u64, Instant)>,
+    /// How often this process had written, and when the state was begun with.
+    begun: Option<(u64, Instant)>,
+    /// What nearly every answer asks of the state.
+    cursor: OnceCell<Cursor>,
+    ends: OnceCell<Ends>,
+}
+
+impl Deref for Reader {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
 }
 
 impl Reader {
@@ -166,35 +185,60 @@ impl Reader {
         // plan.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        Ok(Self { connection, state: None })
+        Ok(Self { connection, begun: None, cursor: OnceCell::new(), ends: OnceCell::new() })
+    }
+
+    /// The cursor of its state, which `read` finds: once, however many ask.
+    pub(super) fn cursor(
+        &self,
+        read: impl FnOnce() -> Result<Cursor, StoreError>,
+    ) -> Result<Cursor, StoreError> {
+        once(&self.cursor, read)
+    }
+
+    /// The last blocks of the levels, likewise.
+    pub(super) fn ends(
+        &self,
+        read: impl FnOnce() -> Result<Ends, StoreError>,
+    ) -> Result<Ends, StoreError> {
+        once(&self.ends, read)
     }
 
     /// Reads from the state of before where it is `kept`.
     fn read<T>(
         &mut self,
         kept: Option<u64>,
-        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
+        read: impl FnOnce(&Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let same = |&(writes, begun): &(u64, Instant)| {
             kept == Some(writes) && begun.elapsed() < SAME_STATE
         };
-        if !self.state.as_ref().is_some_and(same) {
+        if !self.begun.as_ref().is_some_and(same) {
             self.end();
             self.connection.prepare_cached("BEGIN")?.execute(())?;
-            self.state = Some((kept.unwrap_or_default(), Instant::now()));
+            self.begun = Some((kept.unwrap_or_default(), Instant::now()));
         }
-        read(&self.connection).inspect_err(|_| self.end())
+        read(self).inspect_err(|_| self.end())
     }
 
     /// Looks at that state no more.
     fn end(&mut self) {
+        self.cursor.take();
+        self.ends.take();
         // Some errors end it by themselves.
-        if self.state.take().is_none() || self.connection.is_autocommit() {
+        if self.begun.take().is_none() || self.connection.is_autocommit() {
             return;
         }
         let ended = self.connection.prepare_cached("COMMIT").and_then(|mut end| end.execute(()));
         if let Err(error) = ended {
             tracing::error!(%error, "a read does not end");
         }
+    }
+}
+
+fn once<T: Copy, E>(known: &OnceCell<T>, read: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    match known.get() {
+        Some(known) => Ok(*known),
+        None => read().map(|found| *known.get_or_init(|| found)),
     }
 }

@@ -148,25 +148,15 @@ pub(super) fn block(row: &impl Columns, at: usize) -> Result<Block, StoreError> 
     })
 }
 
-/// The columns of the cursor, as [`cursor`] reads them.
-macro_rules! cursor_columns {
-    () => {
-        "blocks.number, blocks.hash, blocks.timestamp, safe_block, final_block, owed"
-    };
-}
-pub(super) use cursor_columns;
-
-/// How many they are: the place of the first column behind them.
-pub(super) const BEHIND_CURSOR: usize = 6;
-
-/// Reads the cursor.
+/// Reads the cursor, as [`cursor`] does.
 pub(super) const CURSOR: &str = concat!(
     "SELECT ",
-    cursor_columns!(),
-    " FROM cursor CROSS JOIN blocks ON blocks.number = block_number"
+    block_columns!(),
+    ", safe_block, final_block, owed
+     FROM cursor CROSS JOIN blocks ON blocks.number = block_number"
 );
 
-/// The cursor that a row begins with.
+/// A row of [`CURSOR`].
 pub(super) fn cursor(row: Option<&impl Columns>) -> Result<Cursor, StoreError> {
     let row =
         row.ok_or_else(|| StoreError::Damaged("it has no cursor, or lacks its block".to_owned()))?;
@@ -178,16 +168,30 @@ pub(super) fn cursor(row: Option<&impl Columns>) -> Result<Cursor, StoreError> {
     })
 }
 
-/// Reads a registered session, as [`session`] does.
-pub(super) const SESSION: &str = "SELECT uuid, consumer_workspace_id, operator_workspace_id,
-        rate_per_second, platform_fee_bps, max_duration_seconds, started_at, ended_at, disconnects,
-        reported_tx, consumer.wallet, operator.wallet
-     FROM sessions
-     JOIN workspaces AS consumer ON consumer.id = consumer_workspace_id
-     JOIN workspaces AS operator ON operator.id = operator_workspace_id
-     WHERE session_id = ?";
+/// Reads a registered session, as [`session`] does, and what else is named.
+macro_rules! sessions {
+    ($more:literal) => {
+        concat!(
+            "SELECT uuid, consumer_workspace_id, operator_workspace_id,
+                rate_per_second, platform_fee_bps, max_duration_seconds, started_at, ended_at,
+                disconnects, reported_tx, consumer.wallet, operator.wallet",
+            $more,
+            " FROM sessions
+             JOIN workspaces AS consumer ON consumer.id = consumer_workspace_id
+             JOIN workspaces AS operator ON operator.id = operator_workspace_id
+             WHERE session_id = ?"
+        )
+    };
+}
+pub(super) use sessions;
 
-/// A row of [`SESSION`].
+/// How many columns a session has: the place of the first behind them.
+pub(super) const BEHIND_SESSION: usize = 12;
+
+/// Reads a registered session.
+pub(super) const SESSION: &str = sessions!("");
+
+/// A row of what `sessions!` reads.
 pub(super) fn session(row: &impl Columns) -> Result<Session, StoreError> {
     Ok(Session {
         terms: NewSession {
@@ -273,6 +277,11 @@ pub(super) fn side(row: &impl Columns, at: usize) -> Result<Side, StoreError> {
 pub(super) fn number<T: TryFrom<i64>>(row: &impl Columns, at: usize) -> Result<T, StoreError> {
     let value = row.integer(at)?.ok_or_else(|| not_a("number", at))?;
     T::try_from(value).map_err(|_| StoreError::Damaged(format!("column {at} is {value}")))
+}
+
+/// What a condition in the column `at` came to.
+pub(super) fn truth(row: &impl Columns, at: usize) -> Result<bool, StoreError> {
+    Ok(number::<i64>(row, at)? != 0)
 }
 
 pub(super) fn money(row: &impl Columns, at: usize) -> Result<MicroUsdc, StoreError> {
