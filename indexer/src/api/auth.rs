@@ -1,5 +1,6 @@
 use super::{
     Api, consistency,
+    envelope::Eip55,
     error::{ApiError, Code},
     time,
 };
@@ -29,8 +30,21 @@ pub(super) struct RecentKeys(RwLock<HashMap<[u8; 32], Recent>>);
 
 #[derive(Debug)]
 struct Recent {
-    key: Arc<ApiKey>,
+    holder: Arc<Holder>,
     asked: Instant,
+}
+
+/// A key, and its wallet as it is written: that takes a hash.
+#[derive(Debug)]
+struct Holder {
+    key: ApiKey,
+    wallet: Eip55,
+}
+
+impl From<ApiKey> for Holder {
+    fn from(key: ApiKey) -> Self {
+        Self { wallet: key.workspace.wallet.into(), key }
+    }
 }
 
 impl RecentKeys {
@@ -39,36 +53,39 @@ impl RecentKeys {
         &self,
         store: &impl Store,
         key_hash: [u8; 32],
-    ) -> Result<Option<Arc<ApiKey>>, ApiError> {
+    ) -> Result<Option<Arc<Holder>>, ApiError> {
         let recent = {
             let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
             let found = keys.get(&key_hash);
-            found.filter(|it| it.asked.elapsed() < REMEMBERED).map(|it| Arc::clone(&it.key))
+            found.filter(|it| it.asked.elapsed() < REMEMBERED).map(|it| Arc::clone(&it.holder))
         };
         if recent.is_some() {
             return Ok(recent);
         }
         let asked = Instant::now();
-        let key = store.api_key(key_hash).await?.map(Arc::new);
+        let holder = store.api_key(key_hash).await?.map(|key| Arc::new(Holder::from(key)));
         let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        match &key {
-            Some(key) => drop(keys.insert(key_hash, Recent { key: Arc::clone(key), asked })),
+        match &holder {
+            Some(holder) => {
+                let holder = Arc::clone(holder);
+                drop(keys.insert(key_hash, Recent { holder, asked }));
+            }
             None => drop(keys.remove(&key_hash)),
         }
-        Ok(key)
+        Ok(holder)
     }
 }
 
 /// Who is asking: the holder of a known key.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
-    key: Arc<ApiKey>,
+    holder: Arc<Holder>,
     key_hash: [u8; 32],
 }
 
 impl Caller {
     pub(super) fn key(&self) -> &ApiKey {
-        &self.key
+        &self.holder.key
     }
 
     /// Whether the key still works.
@@ -78,15 +95,20 @@ impl Caller {
     }
 
     pub(super) fn workspace(&self) -> Uuid {
-        self.key.workspace.id
+        self.key().workspace.id
     }
 
     pub(super) fn wallet(&self) -> Address {
-        self.key.workspace.wallet
+        self.key().workspace.wallet
+    }
+
+    /// The same as it is written.
+    pub(super) fn written_wallet(&self) -> Eip55 {
+        self.holder.wallet
     }
 
     pub(super) fn has(&self, scope: Scope) -> bool {
-        self.key.scopes.contains(&scope)
+        self.key().scopes.contains(&scope)
     }
 
     /// Refuses a key without `scope`.
@@ -112,9 +134,9 @@ impl<S: Store> FromRequestParts<Api<S>> for Caller {
             return Err(refused("apiKey:otherEnvironment"));
         }
         let key_hash = presented.hash();
-        let key = api.recent_keys.find(&api.store, key_hash).await?;
-        let key = key.ok_or_else(|| refused("apiKey:unknown"))?;
-        let now = time::unix_now();
+        let holder = api.recent_keys.find(&api.store, key_hash).await?;
+        let holder = holder.ok_or_else(|| refused("apiKey:unknown"))?;
+        let (key, now) = (&holder.key, time::unix_now());
         if !key.works_at(now) {
             return Err(ApiError::new(Code::RevokedApiKey));
         }
@@ -123,7 +145,7 @@ impl<S: Store> FromRequestParts<Api<S>> for Caller {
         }
         api.uses.note(key.id, now);
         consistency::catch_up(api, parts).await?;
-        Ok(Self { key, key_hash })
+        Ok(Self { holder, key_hash })
     }
 }
 

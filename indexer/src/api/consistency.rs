@@ -10,7 +10,7 @@ use super::{
 use crate::{ledger::Block, store::Store};
 use alloy::{hex, primitives::B256};
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -43,8 +43,11 @@ struct SyncToken {
 impl SyncToken {
     fn to_header(self) -> HeaderValue {
         let (chain, number) = (self.chain_id.to_be_bytes(), self.number.to_be_bytes());
-        let text = hex::encode([&chain[..], &number[..], self.hash.as_slice()].concat());
-        HeaderValue::from_maybe_shared(text).expect("hexadecimal digits")
+        let mut bytes = [0; 48];
+        bytes[..8].copy_from_slice(&chain);
+        bytes[8..16].copy_from_slice(&number);
+        bytes[16..].copy_from_slice(self.hash.as_slice());
+        HeaderValue::from_str(hex::Buffer::<48>::new().format(&bytes)).expect("hexadecimal digits")
     }
 
     fn parse(text: &[u8]) -> Option<Self> {
@@ -67,23 +70,19 @@ struct Awaited(Arc<OnceLock<u64>>);
 
 /// Gives every answer a token, and looks at those that waited once more. Of what the client has, by
 /// its word, no more is sent than that it has it.
-pub(super) async fn keep<S: Store>(
-    State(api): State<Api<S>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn keep<S: Store>(api: &Api<S>, mut request: Request, next: Next) -> Response {
     let known = Known::of(request.headers());
     let seen = token(request.headers()).filter(|token| token.chain_id == api.config.chain_id);
     let awaited = request.headers().contains_key(SYNC_TOKEN).then(Awaited::default);
     if let Some(awaited) = &awaited {
         request.extensions_mut().insert(awaited.clone());
     }
-    let (response, at) = with_token(&api, next.run(request).await, seen).await;
+    let (response, at) = with_token(api, next.run(request).await, seen).await;
     let awaited = awaited.and_then(|Awaited(number)| number.get().copied());
     let response = match (awaited, at) {
         // A reorg came in between.
         (Some(number), Some(at)) if at < number => {
-            with_token(&api, behind(at).into_response(), seen).await.0
+            with_token(api, behind(at).into_response(), seen).await.0
         }
         _ => response,
     };

@@ -4,7 +4,7 @@ use super::{
     time,
 };
 use crate::ledger::Block;
-use alloy::primitives::Address;
+use alloy::{hex, primitives::Address};
 use axum::{
     http::{
         HeaderValue, StatusCode,
@@ -12,7 +12,7 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use serde::{Serialize, Serializer};
+use serde::{Serialize, Serializer, ser::Error};
 use twox_hash::XxHash3_128;
 
 /// A successful answer: `data` in the published envelope, with status 200.
@@ -64,7 +64,8 @@ fn answer<T: Serialize>(status: StatusCode, data: T) -> Response {
         tracing::error!(%error, "an answer cannot be written");
         return ApiError::new(Code::InternalServerError).into_response();
     }
-    let tag = format!("W/\"{:032x}\"", XxHash3_128::oneshot(&body[begin..]));
+    let hash = XxHash3_128::oneshot(&body[begin..]).to_be_bytes();
+    let tag = ["W/\"", hex::Buffer::<16>::new().format(&hash), "\""].concat();
     body.extend_from_slice(b",\"timestamp\":\"");
     body.extend_from_slice(time::now().as_bytes());
     body.extend_from_slice(b"\"}");
@@ -82,5 +83,23 @@ pub(super) type Answer<T> = Result<Success<T>, ApiError>;
 
 /// An address with its EIP-55 checksum, as the platform writes addresses.
 pub(super) fn eip55<S: Serializer>(address: &Address, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(address)
+    serializer.serialize_str(address.to_checksum_buffer(None).as_str())
+}
+
+/// The same, for what is written often: a checksum is a hash.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Eip55([u8; 42]);
+
+impl From<Address> for Eip55 {
+    fn from(address: Address) -> Self {
+        let mut text = [0; 42];
+        text.copy_from_slice(address.to_checksum_buffer(None).as_str().as_bytes());
+        Self(text)
+    }
+}
+
+impl Serialize for Eip55 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(str::from_utf8(&self.0).map_err(S::Error::custom)?)
+    }
 }

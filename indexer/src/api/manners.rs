@@ -3,6 +3,7 @@
 use super::error::{ApiError, Code};
 use crate::key::PlainKey;
 use axum::{
+    Router,
     body::Body,
     extract::Request,
     http::{
@@ -19,7 +20,8 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::time::timeout;
-use uuid::Builder;
+use tower::Service;
+use uuid::{Builder, Uuid};
 
 /// Names a request, so that it can be found in the log.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -31,9 +33,8 @@ const LONGEST_ID: usize = 64;
 const LONGEST_REQUEST: Duration = Duration::from_secs(10);
 
 /// Ends what takes too long (a body that does not come is told of before), and answers what panics.
-pub(super) async fn bounded(request: Request, next: Next) -> Response {
-    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
-    match timeout(LONGEST_REQUEST, answer).await {
+pub(super) async fn bounded(answer: impl Future<Output = Response>) -> Response {
+    match timeout(LONGEST_REQUEST, AssertUnwindSafe(answer).catch_unwind()).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(panic)) => panicked(&*panic),
         Err(_) => ApiError::new(Code::Unavailable).retry_after(1).into_response(),
@@ -50,14 +51,17 @@ fn panicked(panic: &(dyn Any + Send)) -> Response {
     ApiError::new(Code::InternalServerError).into_response()
 }
 
-/// Gives each request a name, the client's where that is one, and the same to its answer; logs both.
-pub(super) async fn named(request: Request, next: Next) -> Response {
+/// What `router` answers. Gives each request a name, the client's where that is one, and the same to
+/// its answer; logs both.
+pub(super) async fn named(mut router: Router, request: Request) -> Response {
     let id = given_id(request.headers()).unwrap_or_else(new_id);
-    let (method, path) = (request.method().clone(), loggable(request.uri().path()).to_owned());
+    let (method, uri) = (request.method().clone(), request.uri().clone());
     let began = Instant::now();
-    let mut response = next.run(request).await;
+    // A router is always ready.
+    let Ok(mut response) = router.call(request).await;
     let status = response.status().as_u16();
-    let (name, micros) = (id.to_str().unwrap_or_default(), began.elapsed().as_micros());
+    let (name, path) = (id.to_str().unwrap_or_default(), loggable(uri.path()));
+    let micros = began.elapsed().as_micros();
     if response.status().is_server_error() {
         tracing::warn!(request = name, %method, path, status, micros, "a request failed");
     } else {
@@ -75,8 +79,9 @@ fn loggable(path: &str) -> &str {
 
 /// A name is to be found in a log, not to be kept from anyone: it takes no system call.
 fn new_id() -> HeaderValue {
-    let id = Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid().to_string();
-    HeaderValue::try_from(id).expect("hexadecimal digits and hyphens")
+    let id = Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid().hyphenated();
+    let text = id.encode_lower(&mut Uuid::encode_buffer()).to_owned();
+    HeaderValue::try_from(text).expect("hexadecimal digits and hyphens")
 }
 
 fn given_id(headers: &HeaderMap) -> Option<HeaderValue> {

@@ -39,12 +39,14 @@ use crate::store::{
 };
 use axum::{
     Router,
+    extract::{Request, State},
     http::{
         HeaderName, HeaderValue, Method,
         header::{AUTHORIZATION, ETAG, IF_NONE_MATCH, RETRY_AFTER},
     },
-    middleware,
-    routing::get,
+    middleware::{self, Next},
+    response::Response,
+    routing::{any, get},
 };
 use docs::Document;
 use openapi::{Needs, Routes};
@@ -128,32 +130,37 @@ pub fn router<S: Store>(store: S, options: Options) -> Router {
         document: Document::of(Surface::Published),
         internal_document: Document::of(Surface::Internal),
     }));
-    let v1 = published()
-        .into_router()
-        .fallback(unknown_route)
-        .method_not_allowed_fallback(other_method)
-        .layer(middleware::from_fn_with_state(api.clone(), consistency::keep::<S>))
-        .with_state(api.clone());
-    let v1 = bounded(v1);
-    // Without origins, OPTIONS is a method like any other that nothing here knows.
-    let v1 = if cors_origins.is_empty() { v1 } else { v1.layer(cors(cors_origins)) };
-    let mut routes = Router::new().route("/docs", get(docs::page));
-    if administered {
-        routes =
-            routes.nest(Surface::Internal.prefix(), admin::routes().into_router().with_state(api));
+    let mut v1 = published().into_router();
+    for path in ["", "/", "/{*path}"] {
+        v1 = v1.route(&format!("{}{path}", Surface::Published.prefix()), any(unknown_route));
     }
-    let routes = routes.fallback(unknown_route).method_not_allowed_fallback(other_method);
-    named(bounded(routes).nest(Surface::Published.prefix(), v1))
+    // One layer for all: each is a price that every request pays.
+    let mut v1 = v1
+        .method_not_allowed_fallback(other_method)
+        .layer(middleware::from_fn_with_state(api.clone(), answered::<S>))
+        .with_state(api.clone());
+    // Around that: pages may read what went wrong, too. Without origins, OPTIONS is a method like any
+    // other that nothing here knows.
+    if !cors_origins.is_empty() {
+        v1 = v1.layer(cors(cors_origins));
+    }
+    let mut others = Router::new().route("/docs", get(docs::page));
+    if administered {
+        others = others.merge(admin::routes().into_router().with_state(api));
+    }
+    let others = others.fallback(unknown_route).method_not_allowed_fallback(other_method);
+    bounded(others).merge(v1)
 }
 
-/// Answers what panics or takes too long. It lies within CORS: pages may read that too.
+/// Answers a request of `/api/v1`, in time and with a token, whatever happens.
+async fn answered<S: Store>(State(api): State<Api<S>>, request: Request, next: Next) -> Response {
+    manners::bounded(consistency::keep(&api, request, next)).await
+}
+
+/// Answers what panics or takes too long.
 fn bounded(routes: Router) -> Router {
-    routes.layer(middleware::from_fn(manners::bounded))
-}
-
-/// Gives every answer its request's name. It lies around CORS, which answers some by itself.
-fn named(routes: Router) -> Router {
-    routes.layer(middleware::from_fn(manners::named))
+    let bounded = async |request, next: Next| manners::bounded(next.run(request)).await;
+    routes.layer(middleware::from_fn(bounded))
 }
 
 /// The routes under `/api/v1`.

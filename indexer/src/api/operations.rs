@@ -1,6 +1,6 @@
 //! What the people who run the daemon ask it: not under `/api/v1`, so that a proxy can leave it out.
 
-use super::{About, bounded, named, other_method, status};
+use super::{About, bounded, other_method, status};
 use crate::{health::Health, metrics::Metrics, store::Store};
 use axum::{
     Json, Router,
@@ -37,7 +37,7 @@ pub fn operations<S: Store>(store: S, about: About, stop: Option<watch::Receiver
         .route("/metrics", get(text))
         .with_state(Operations { health, metrics })
         .merge(status::routes(store, about, stop));
-    named(bounded(routes.method_not_allowed_fallback(other_method)))
+    bounded(routes.method_not_allowed_fallback(other_method))
 }
 
 async fn ready(State(Operations { health, .. }): State<Operations>) -> Response {

@@ -1,13 +1,15 @@
 //! The HTTP server: connections, and how long they may take.
 
-use axum::Router;
-use hyper::server::conn::http1;
+use super::manners;
+use axum::{Router, body::Body};
+use futures_util::FutureExt;
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
-    service::TowerToHyperService,
 };
 use std::{
+    convert::Infallible,
     io, net,
     sync::{Arc, mpsc},
     thread::{self, available_parallelism},
@@ -48,6 +50,8 @@ pub async fn serve(
     let mut turns = threads.handles.iter().cycle();
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(LONGEST_HEAD);
+    // Answers are short: to send one from two places costs more than to copy it to one.
+    server.writev(false);
     loop {
         let taken = async {
             let place = Arc::clone(&connections).acquire_owned().await;
@@ -71,7 +75,10 @@ pub async fn serve(
                 Ok(stream) => TokioIo::new(stream),
                 Err(error) => return tracing::warn!(%error, "a connection could not be served"),
             };
-            let connection = server.serve_connection(stream, TowerToHyperService::new(router));
+            let answer = service_fn(|request: Request<Incoming>| {
+                manners::named(router.clone(), request.map(Body::new)).map(Ok::<_, Infallible>)
+            });
+            let connection = server.serve_connection(stream, answer);
             if let Err(error) = graceful.watch(connection).await {
                 tracing::debug!(%error, "a connection ended early");
             }

@@ -2,7 +2,7 @@ use super::{
     Api,
     auth::Caller,
     consistency::{behind, wait_for},
-    envelope::{TrueAt, eip55},
+    envelope::{Eip55, TrueAt},
     error::{ApiError, Code},
     input::{self, invalid},
     openapi::formats,
@@ -12,7 +12,7 @@ use crate::{
     ledger::{EventId, Limits},
     store::{PageRequest, Scope, Store, Wallet, WalletChange, WalletEvent},
 };
-use alloy::primitives::{Address, B256};
+use alloy::primitives::B256;
 use axum::extract::{Query, State, rejection::QueryRejection};
 use luxxon_bindings::MicroUsdc;
 use serde::{Deserialize, Serialize};
@@ -77,9 +77,8 @@ pub(super) struct EventsQuery {
 pub(super) struct WalletDto {
     workspace_id: Uuid,
     /// The workspace's wallet.
-    #[serde(serialize_with = "eip55")]
     #[schema(value_type = formats::Address)]
-    wallet_address: Address,
+    wallet_address: Eip55,
     /// The wallet's pool, as the contract's `deposits(wallet)` says at block `lastSyncBlock`. An
     /// operator is paid to its wallet, not to a pool.
     #[schema(value_type = formats::MicroUsdc)]
@@ -215,7 +214,7 @@ impl WalletDto {
         let [wallet, safe, finalized] = *levels;
         Ok(Self {
             workspace_id: caller.workspace(),
-            wallet_address: caller.wallet(),
+            wallet_address: caller.written_wallet(),
             tracked_balance: wallet.balance,
             last_sync_block: wallet.at.number.to_string(),
             updated_at: time::of_unix(wallet.at.timestamp)?,

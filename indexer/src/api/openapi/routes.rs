@@ -48,14 +48,13 @@ impl<S: Store> Routes<S> {
         H: Handler<T, Api<S>>,
         T: 'static,
     {
-        let (path, methods) = (P::path(), P::methods());
+        let (path, methods) = (format!("{}{}", self.surface.prefix(), P::path()), P::methods());
         let components = self.document.components.get_or_insert_default();
         let mut operation = self.surface.described(P::operation(), needs, refusals, components);
         operation.tags = Some(vec![self.group.to_owned()]);
         if let Some(filter) = methods.iter().map(filter).reduce(MethodFilter::or) {
             self.router = self.router.route(&path, on(filter, handler));
         }
-        let path = format!("{}{path}", self.surface.prefix());
         self.document.paths.add_path_operation(path, methods, operation);
         self
     }

@@ -46,7 +46,11 @@ async fn every_answer_carries_the_token_of_the_last_block() {
     let server = Server::start().await;
     let first = token_of(&server.get("/wallet", &server.consumer).await);
     let unknown = "/settlements/b1e2f3a4-5b6c-7d8e-9f0a-1b2c3d4e5f6a";
-    for path in ["/wallet", "/wallet/events", "/me", unknown, "/nowhere", "/wallet?limit=%"] {
+    let nowhere = ["", "/", "/nowhere", "/wallet/nowhere/at/all"];
+    for path in ["/wallet", "/wallet/events", "/me", unknown, "/wallet?limit=%"] {
+        assert_eq!(token_of(&server.get(path, &server.consumer).await), first, "{path}");
+    }
+    for path in nowhere {
         assert_eq!(token_of(&server.get(path, &server.consumer).await), first, "{path}");
     }
     for path in ["/health", "/config", "/wallet"] {

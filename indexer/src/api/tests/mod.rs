@@ -17,7 +17,7 @@ mod status_page;
 mod stream;
 mod wallet;
 
-use super::{AdminToken, Options, PublicConfig, router};
+use super::{AdminToken, Options, PublicConfig, manners::named, router};
 use crate::{
     key::PlainKey,
     store::{NewApiKey, Scope, SqliteStore, Store, Workspace},
@@ -37,7 +37,6 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use std::sync::Arc;
 use tempfile::TempDir;
-use tower::ServiceExt;
 
 /// A workspace and the key of its only user.
 #[derive(Clone)]
@@ -143,7 +142,7 @@ async fn ask(router: &Router, request: Request<Body>) -> Answer {
 
 /// The answer, and its body where it has one.
 async fn exchange(router: &Router, request: Request<Body>) -> (Answer, Option<Value>) {
-    let response = router.clone().oneshot(request).await.unwrap();
+    let response = named(router.clone(), request).await;
     let (parts, body) = response.into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
     // Only 304 has no body.
@@ -156,7 +155,7 @@ async fn exchange(router: &Router, request: Request<Body>) -> (Answer, Option<Va
 /// The beginning of an answer that has no end.
 async fn follow(router: &Router, request: Request<Body>) -> Response {
     let asked = Asked::of(&request);
-    let response = router.clone().oneshot(request).await.unwrap();
+    let response = named(router.clone(), request).await;
     contract::check(&asked, response.status(), response.headers(), None);
     response
 }

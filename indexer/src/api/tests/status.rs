@@ -1,6 +1,6 @@
 //! What the status page shows, as anyone is answered who has no key.
 
-use super::{Answer, Server, exchange, options, public_config};
+use super::{Answer, Server, exchange, named, options, public_config};
 use crate::{
     api::{About, operations, router},
     health::Health,
@@ -24,7 +24,6 @@ use luxxon_bindings::SessionId;
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::watch, time::timeout};
-use tower::ServiceExt;
 use uuid::Uuid;
 
 const SESSION: Uuid = Uuid::from_u128(7);
@@ -81,7 +80,7 @@ impl Daemon {
 
     /// What is no JSON: status, headers and text.
     pub(super) async fn text(&self, request: Request<Body>) -> (StatusCode, HeaderMap, String) {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = named(self.router.clone(), request).await;
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         (parts.status, parts.headers, String::from_utf8(bytes.to_vec()).unwrap())
@@ -90,7 +89,7 @@ impl Daemon {
     /// A page that is open.
     pub(super) async fn view(&self) -> Viewer {
         let request = Request::get("/status/stream").body(Body::empty()).unwrap();
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = named(self.router.clone(), request).await;
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         Viewer { body: response.into_body().into_data_stream(), text: String::new() }
