@@ -28,7 +28,7 @@ pub use find::Misplaced;
 use lock::Lock;
 use luxxon_bindings::{MicroUsdc, SessionId};
 pub use maintenance::{Contradiction, Rebuilt};
-use readers::{Hold, Readers};
+use readers::Readers;
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 use std::{
     ops::{Deref, DerefMut},
@@ -234,23 +234,23 @@ impl Store for SqliteStore {
 
 impl SqliteStore {
     async fn write(&self) -> Result<Writing, StoreError> {
-        let hold = self.readers.hold();
         let tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        Ok(Writing { tx, _hold: hold })
+        Ok(Writing { tx, readers: self.readers.clone() })
     }
 }
 
 /// A transaction that writes. It is taken back where it is dropped.
 struct Writing {
     tx: Transaction<'static, Sqlite>,
-    /// Dropped after it.
-    _hold: Hold,
+    readers: Readers,
 }
 
 impl Writing {
     /// Makes it last, and seen by every read from then on.
     async fn commit(self) -> Result<(), StoreError> {
-        let Self { tx, _hold } = self;
+        let Self { tx, readers } = self;
+        // Before that there is nothing new to see, and a state that is kept costs a read half as much.
+        let _hold = readers.hold();
         Ok(tx.commit().await?)
     }
 

@@ -7,7 +7,7 @@
 //!
 //! To begin with a state of the database takes two locks of the file, which all connections of a
 //! process take one after the other. So a state that was begun with is read from again, for
-//! [`SAME_STATE`] at most, but not while this process writes, nor once it has: no read sees an older
+//! [`SAME_STATE`] at most, but not while this process commits, nor once it has: no read sees an older
 //! state than one that ended before it began. What another process wrote (a key entered from a shell)
 //! is seen that much later.
 
@@ -41,10 +41,10 @@ pub(super) struct Readers(Arc<All>);
 
 struct All {
     places: Vec<Place>,
-    /// How often this process has written.
-    writes: AtomicU64,
-    /// How many of its transactions are under way.
-    writing: AtomicUsize,
+    /// How often this process has committed.
+    commits: AtomicU64,
+    /// How many of its transactions are just being committed.
+    committing: AtomicUsize,
 }
 
 /// A connection, until they are closed.
@@ -61,7 +61,11 @@ impl Readers {
     pub(super) fn open(path: &Path, count: usize) -> Result<Self, StoreError> {
         let places = (0..count).map(|_| Ok(Mutex::new(Some(Reader::open(path)?))));
         let places = places.collect::<Result<_, StoreError>>()?;
-        Ok(Self(Arc::new(All { places, writes: AtomicU64::new(0), writing: AtomicUsize::new(0) })))
+        Ok(Self(Arc::new(All {
+            places,
+            commits: AtomicU64::new(0),
+            committing: AtomicUsize::new(0),
+        })))
     }
 
     /// What `read` finds. All that it reads is of one state of the database: none older than what this
@@ -80,16 +84,16 @@ impl Readers {
         found
     }
 
-    /// How often this process had written, where a state may be read from again; `None` while it writes.
+    /// How often this process had committed, where a state may be read from again; `None` while it commits.
     fn kept(&self) -> Option<u64> {
-        let nobody_writes = self.0.writing.load(Ordering::SeqCst) == 0;
-        nobody_writes.then(|| self.0.writes.load(Ordering::SeqCst))
+        let nobody_commits = self.0.committing.load(Ordering::SeqCst) == 0;
+        nobody_commits.then(|| self.0.commits.load(Ordering::SeqCst))
     }
 
-    /// This process is about to write. No state is kept until it is through: another read could have
+    /// This process is about to commit. No state is kept until it is through: another read could have
     /// seen a newer one by then, and SQLite could not use the room of its log again.
     pub(super) fn hold(&self) -> Hold {
-        self.0.writing.fetch_add(1, Ordering::SeqCst);
+        self.0.committing.fetch_add(1, Ordering::SeqCst);
         for place in &self.0.places {
             let mut place = match place.try_lock() {
                 Ok(place) => place,
@@ -138,9 +142,9 @@ pub(super) struct Hold(Readers);
 impl Drop for Hold {
     fn drop(&mut self) {
         let Self(Readers(all)) = self;
-        // In this order: whoever sees that nobody writes sees also that somebody did.
-        all.writes.fetch_add(1, Ordering::SeqCst);
-        all.writing.fetch_sub(1, Ordering::SeqCst);
+        // In this order: whoever sees that nobody commits sees also that somebody did.
+        all.commits.fetch_add(1, Ordering::SeqCst);
+        all.committing.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -159,7 +163,7 @@ pub(super) type Ends = [Block; 3];
 /// A connection, and the state of the database that it looks at.
 pub(super) struct Reader {
     connection: Connection,
-    /// How often this process had written, and when the state was begun with.
+    /// How often this process had committed, and when the state was begun with.
     begun: Option<(u64, Instant)>,
     /// What nearly every answer asks of the state.
     cursor: OnceCell<Cursor>,
@@ -210,8 +214,8 @@ impl Reader {
         kept: Option<u64>,
         read: impl FnOnce(&Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let same = |&(writes, begun): &(u64, Instant)| {
-            kept == Some(writes) && begun.elapsed() < SAME_STATE
+        let same = |&(commits, begun): &(u64, Instant)| {
+            kept == Some(commits) && begun.elapsed() < SAME_STATE
         };
         if !self.begun.as_ref().is_some_and(same) {
             self.end();
