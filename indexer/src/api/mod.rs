@@ -152,7 +152,7 @@ pub fn router<S: Store>(store: S, options: Options) -> Router {
     bounded(others).merge(v1)
 }
 
-/// Answers a request of `/api/v1`, in time and with a token, whatever happens.
+/// Answers a request of `/api/v1`: with a token and in time.
 async fn answered<S: Store>(State(api): State<Api<S>>, request: Request, next: Next) -> Response {
     manners::bounded(consistency::keep(&api, request, next)).await
 }

@@ -250,8 +250,14 @@ impl Writing {
     async fn commit(self) -> Result<(), StoreError> {
         let Self { tx, readers } = self;
         // Before that there is nothing new to see, and a state that is kept costs a read half as much.
-        let _hold = readers.hold();
-        Ok(tx.commit().await?)
+        let hold = readers.hold();
+        // SQLite goes on where the caller goes away, and no state may be kept before it is through.
+        let through = tokio::spawn(async move {
+            let committed = tx.commit().await;
+            drop(hold);
+            committed
+        });
+        Ok(through.await.map_err(|_| StoreError::Closed)??)
     }
 
     #[cfg(test)]

@@ -85,7 +85,7 @@ impl Readers {
     }
 
     /// How often this process had committed, where a state may be read from again; `None` while it commits.
-    fn kept(&self) -> Option<u64> {
+    pub(super) fn kept(&self) -> Option<u64> {
         let nobody_commits = self.0.committing.load(Ordering::SeqCst) == 0;
         nobody_commits.then(|| self.0.commits.load(Ordering::SeqCst))
     }

@@ -5,6 +5,7 @@ use crate::{
     store::{Level, SqliteStore, Store, StoreError},
     testing::{CONSUMER, block, db_path, deposit, first, new_store, pool_of, take},
 };
+use futures_util::poll;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -12,6 +13,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+use tokio::task::yield_now;
 
 #[tokio::test]
 async fn what_this_process_wrote_is_in_the_very_next_read() {
@@ -154,6 +156,22 @@ async fn once_a_read_saw_what_is_being_committed_no_other_sees_what_was_before()
         assert_eq!(pool(), balance);
     }
     store.close().await;
+}
+
+#[tokio::test]
+async fn a_commit_that_nobody_waits_for_goes_on_and_no_state_is_kept_until_it_is_through() {
+    let (_directory, store) = new_store().await;
+    assert_eq!(store.wallet(CONSUMER).await.unwrap(), pool_of(0, first()));
+    let mut writing = store.write().await.unwrap();
+    let sql = "INSERT INTO pools (account, balance) VALUES (?, 7)";
+    sqlx::query(sql).bind(CONSUMER.to_vec()).execute(&mut *writing).await.unwrap();
+    let mut commit = Box::pin(writing.commit());
+    assert!(poll!(&mut commit).is_pending());
+    drop(commit);
+    while store.readers.kept().is_none() {
+        yield_now().await;
+    }
+    assert_eq!(store.wallet(CONSUMER).await.unwrap(), pool_of(7, first()));
 }
 
 #[tokio::test]
