@@ -168,6 +168,7 @@ async fn a_commit_that_nobody_waits_for_goes_on_and_no_state_is_kept_until_it_is
     let mut commit = Box::pin(writing.commit());
     assert!(poll!(&mut commit).is_pending());
     drop(commit);
+    assert_eq!(store.readers.kept(), None);
     while store.readers.kept().is_none() {
         yield_now().await;
     }
