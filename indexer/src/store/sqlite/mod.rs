@@ -249,7 +249,7 @@ impl Writing {
     /// Makes it last, and seen by every read from then on.
     async fn commit(self) -> Result<(), StoreError> {
         let Self { tx, readers } = self;
-        // Before that there is nothing new to see, and a state that is kept costs a read half as much.
+        // Until now there was nothing new to see, and reads could share a state.
         let hold = readers.hold();
         // SQLite goes on where the caller goes away, and no state may be kept before it is through.
         let through = tokio::spawn(async move {
