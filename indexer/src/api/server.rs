@@ -2,6 +2,7 @@
 
 use super::manners;
 use axum::{Router, body::Body};
+use core_affinity::CoreId;
 use futures_util::FutureExt;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -90,12 +91,15 @@ pub async fn serve(
     Ok(())
 }
 
-/// The threads that serve connections, as many as the machine has cores. They end with this.
+/// The threads that serve connections, one for each core of the machine. They end with this.
 ///
 /// A connection stays on one thread. Where any thread may go on with any request, those that wait are
 /// woken to look for more, and memory is given back by another thread than asked for it: a fifth of the
 /// time of a wallet and a third of that of a page of events, by `make bench-api`. What the ledger does
 /// meanwhile, on threads of its own, holds up none.
+///
+/// A thread stays on one core: Linux leaves two that wake often on one core for a tenth of a second
+/// and more, though another has time, and half of the connections wait as long.
 struct Threads {
     handles: Vec<Handle>,
     _end: watch::Sender<()>,
@@ -104,23 +108,44 @@ struct Threads {
 impl Threads {
     fn start() -> io::Result<Self> {
         let (end, ended) = watch::channel(());
-        let start = |_| {
+        let start = |core| {
             let (started, handle) = mpsc::channel();
             let mut ended = ended.clone();
             // Who asked for it waits for the handle: nobody else is told of an error.
-            let serve = move || match runtime::Builder::new_current_thread().enable_all().build() {
-                Ok(runtime) => {
-                    drop(started.send(Ok(runtime.handle().clone())));
-                    runtime.block_on(async { while ended.changed().await.is_ok() {} });
+            let serve = move || {
+                if let Some(core) = core {
+                    stay_on(core);
                 }
-                Err(error) => drop(started.send(Err(error))),
+                match runtime::Builder::new_current_thread().enable_all().build() {
+                    Ok(runtime) => {
+                        drop(started.send(Ok(runtime.handle().clone())));
+                        runtime.block_on(async { while ended.changed().await.is_ok() {} });
+                    }
+                    Err(error) => drop(started.send(Err(error))),
+                }
             };
             thread::Builder::new().name("api".to_owned()).spawn(serve)?;
             handle.recv().map_err(io::Error::other)?
         };
-        let count = available_parallelism().map_or(1, usize::from);
-        let handles = (0..count).map(start).collect::<io::Result<_>>()?;
+        let handles = cores().into_iter().map(start).collect::<io::Result<_>>()?;
         Ok(Self { handles, _end: end })
+    }
+}
+
+/// The cores that may be used, one for each thread. None is named where the process may not use as much
+/// time as they have: other processes with a share of the same machine would choose the same ones.
+fn cores() -> Vec<Option<CoreId>> {
+    let count = available_parallelism().map_or(1, usize::from);
+    match core_affinity::get_core_ids() {
+        Some(cores) if cores.len() == count => cores.into_iter().map(Some).collect(),
+        _ => vec![None; count],
+    }
+}
+
+/// Keeps this thread on `core`, if the system lets it.
+fn stay_on(core: CoreId) {
+    if !core_affinity::set_for_current(core) {
+        tracing::debug!(core = core.id, "a thread that answers does not stay on its core");
     }
 }
 
@@ -131,4 +156,29 @@ fn at_once(stream: net::TcpStream) -> io::Result<TcpStream> {
         tracing::debug!(%error, "answers may be late");
     }
     TcpStream::from_std(stream)
+}
+
+// Other systems take a core as a hint, and do not say which it is.
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// What a thread that serves runs on is asked of the system, by the thread itself.
+    #[tokio::test]
+    async fn each_thread_that_serves_stays_on_a_core_of_its_own() {
+        let threads = Threads::start().unwrap();
+        let mut found = Vec::new();
+        for thread in &threads.handles {
+            found.push(
+                thread.spawn(async { core_affinity::get_core_ids() }).await.unwrap().unwrap(),
+            );
+        }
+        let machine = core_affinity::get_core_ids().unwrap();
+        if cores().contains(&None) {
+            assert!(found.iter().all(|cores| *cores == machine));
+        } else {
+            assert!(found.iter().all(|cores| cores.len() == 1));
+            assert_eq!(found.concat(), machine);
+        }
+    }
 }

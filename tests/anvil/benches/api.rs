@@ -7,6 +7,9 @@
 //! wallets are asked for at half of what was reached, and the time of each answer counts from the
 //! moment when its request was due. The last line on standard output is a JSON object. Fails where the
 //! API answers less of what the bare handler does than it has to, or later.
+//!
+//! Where the machine shares cores with others, the host may have stopped it meanwhile: what it took of
+//! the time is said too, and the time of a slow answer is to be read beside it.
 
 use axum::{Router, routing::get};
 use eyre::{Result, ensure, eyre};
@@ -21,7 +24,7 @@ use luxxon_tests::{
     bench::{
         BenchChain,
         chain::{ACCOUNTS, OPERATORS, consumer, known_session, operator},
-        figures::{Progress, load, milliseconds, numbers, percentile, rounded},
+        figures::{Cores, Progress, load, milliseconds, numbers, percentile, rounded},
         load::{self as clients, Connection, Requests, pace, saturate},
     },
     command,
@@ -111,7 +114,9 @@ async fn main() -> Result<()> {
         progress.at(round as u64, ROUNDS as u64);
     }
     let half = measured[0].middle(|round| round.ours) / 2.0;
+    let before = Cores::now()?;
     let times = pace(server, CONNECTIONS, &measured[0].requests, half, PACED).await?;
+    let stolen = Cores::now()?.stolen_since(before);
     ensure!(!blocks.is_finished(), "no more blocks came: {:?}", blocks.await);
     blocks.abort();
     daemon.stop().await?;
@@ -132,9 +137,13 @@ async fn main() -> Result<()> {
         figures.insert(format!("{name}CoreMicros"), rounded(busy, 1));
     }
     let [p50, p99] = [50, 99].map(|p| milliseconds(percentile(&times, p)));
-    println!("      wallet: p50 {p50:.2} ms, p99 {p99:.2} ms at {half:.0}/s");
+    println!(
+        "      wallet: p50 {p50:.2} ms, p99 {p99:.2} ms at {half:.0}/s, {:.1} % of the time stolen",
+        stolen * 1e2
+    );
     figures.insert("walletP50Ms".to_owned(), rounded(p50, 2));
     figures.insert("walletP99Ms".to_owned(), rounded(p99, 2));
+    figures.insert("stolen".to_owned(), rounded(stolen, 4));
     figures.insert("events".to_owned(), json!(events));
     println!("{}", Value::Object(figures));
     for kind in &measured {

@@ -95,14 +95,10 @@ impl SqliteStore {
     pub async fn open(path: &Path, pins: &Pins, first: Block) -> Result<Self, StoreError> {
         Self::check(path, pins).await?;
         let lock = Lock::take(path)?;
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .connect_with(read_write(path).create_if_missing(true))
-            .await
-            .map_err(|error| StoreError::Unopenable {
-                path: path.to_owned(),
-                reason: error.to_string(),
-            })?;
+        let writer =
+            that_stay(1).connect_with(read_write(path).create_if_missing(true)).await.map_err(
+                |error| StoreError::Unopenable { path: path.to_owned(), reason: error.to_string() },
+            )?;
         MIGRATIONS.run(&writer).await?;
         pin(&writer, path, pins, first).await?;
         Self::with_writer(path, writer, Some(lock)).await
@@ -139,8 +135,7 @@ impl SqliteStore {
             }
             Some(_) => {}
         }
-        let writer =
-            SqlitePoolOptions::new().max_connections(1).connect_with(read_write(path)).await?;
+        let writer = that_stay(1).connect_with(read_write(path)).await?;
         Self::with_writer(path, writer, lock).await
     }
 
@@ -164,8 +159,7 @@ impl SqliteStore {
         writer: SqlitePool,
         lock: Option<Lock>,
     ) -> Result<Self, StoreError> {
-        let pool = SqlitePoolOptions::new()
-            .max_connections(INSPECTORS)
+        let pool = that_stay(INSPECTORS)
             .acquire_timeout(READER_TIMEOUT)
             .connect_with(read_only(path))
             .await?;
@@ -174,6 +168,17 @@ impl SqliteStore {
         let (lock, moved) = (Arc::new(Mutex::new(lock)), watch::Sender::default());
         Ok(Self { writer, readers, pool, lock, moved })
     }
+}
+
+/// `count` connections, which are made when the database is opened and stay. sqlx would make one anew
+/// where it is asked for next, after ten minutes of rest or half an hour: without the pages that were in
+/// memory, and with its thread on the core that a thread of the API, which asked, stays on.
+fn that_stay(count: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .min_connections(count)
+        .max_connections(count)
+        .idle_timeout(None)
+        .max_lifetime(None)
 }
 
 fn read_write(path: &Path) -> SqliteConnectOptions {

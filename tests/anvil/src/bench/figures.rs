@@ -1,6 +1,6 @@
 //! Figures, and how they are shown.
 
-use eyre::Result;
+use eyre::{Result, eyre};
 use serde_json::Value;
 use std::{
     env, fs,
@@ -55,6 +55,38 @@ pub fn numbers(usual: &[u64]) -> Result<Vec<u64>> {
 pub fn load() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').take(3).collect::<Vec<_>>().join(" ")
+}
+
+/// What the cores of this machine had to do, until a moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Cores {
+    all: u64,
+    stolen: u64,
+}
+
+impl Cores {
+    /// Until now. Linux tells.
+    pub fn now() -> Result<Self> {
+        let text = fs::read_to_string("/proc/stat")?;
+        let unfit = || eyre!("no times in {}", text.lines().next().unwrap_or_default());
+        let line =
+            text.lines().next().and_then(|line| line.strip_prefix("cpu ")).ok_or_else(unfit)?;
+        // proc_stat(5): user, nice, system, idle, iowait, irq, softirq, steal; those behind are in the first.
+        let times: Vec<u64> =
+            line.split_whitespace().take(8).map(str::parse).collect::<Result<_, _>>()?;
+        let &stolen = times.get(7).ok_or_else(unfit)?;
+        Ok(Self { all: times.iter().sum(), stolen })
+    }
+
+    /// The part of the time since `before` that the machine was to run something, and its host ran
+    /// something else. 0 where it has no host.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "fewer than 2^52 of anything")]
+    pub fn stolen_since(self, before: Self) -> f64 {
+        let (all, stolen) =
+            (self.all.saturating_sub(before.all), self.stolen.saturating_sub(before.stolen));
+        stolen as f64 / all.max(1) as f64
+    }
 }
 
 /// Says on standard error how far something has come, at most every five seconds.

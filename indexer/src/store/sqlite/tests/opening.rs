@@ -49,6 +49,16 @@ async fn sql(path: &Path, statement: &'static str) {
 }
 
 #[tokio::test]
+async fn connections_are_made_when_it_is_opened_and_stay() {
+    let (_directory, store) = new_store().await;
+    for pool in [&store.writer, &store.pool] {
+        let options = pool.options();
+        assert_eq!(pool.size(), options.get_max_connections());
+        assert_eq!((options.get_idle_timeout(), options.get_max_lifetime()), (None, None));
+    }
+}
+
+#[tokio::test]
 async fn opening_again_keeps_everything() {
     let (directory, store) = new_store().await;
     workspace(&store, "harbour", CONSUMER).await;
