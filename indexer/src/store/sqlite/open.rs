@@ -170,15 +170,17 @@ impl SqliteStore {
     }
 }
 
-/// `count` connections, which are made when the database is opened and stay. sqlx would make one anew
-/// where it is asked for next, after ten minutes of rest or half an hour: without the pages that were in
-/// memory, and with its thread on the core that a thread of the API, which asked, stays on.
+/// `count` connections, which are made when the database is opened and stay, unless one breaks. sqlx
+/// would make one anew after ten minutes of rest or half an hour, and where who asks for one goes away
+/// while it is tried: without the pages that were in memory, and with its thread on the core that a
+/// thread of the API, which asked, stays on.
 fn that_stay(count: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .min_connections(count)
         .max_connections(count)
         .idle_timeout(None)
         .max_lifetime(None)
+        .test_before_acquire(false)
 }
 
 fn read_write(path: &Path) -> SqliteConnectOptions {

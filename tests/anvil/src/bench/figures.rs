@@ -4,6 +4,7 @@ use eyre::{Result, eyre};
 use serde_json::Value;
 use std::{
     env, fs,
+    ops::Add,
     time::{Duration, Instant},
 };
 
@@ -57,8 +58,8 @@ pub fn load() -> String {
     text.split(' ').take(3).collect::<Vec<_>>().join(" ")
 }
 
-/// What the cores of this machine had to do, until a moment.
-#[derive(Clone, Copy, Debug)]
+/// How the cores of this machine spent their time, until a moment.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Cores {
     all: u64,
     stolen: u64,
@@ -68,24 +69,39 @@ impl Cores {
     /// Until now. Linux tells.
     pub fn now() -> Result<Self> {
         let text = fs::read_to_string("/proc/stat")?;
-        let unfit = || eyre!("no times in {}", text.lines().next().unwrap_or_default());
-        let line =
-            text.lines().next().and_then(|line| line.strip_prefix("cpu ")).ok_or_else(unfit)?;
-        // proc_stat(5): user, nice, system, idle, iowait, irq, softirq, steal; those behind are in the first.
-        let times: Vec<u64> =
-            line.split_whitespace().take(8).map(str::parse).collect::<Result<_, _>>()?;
+        let line = text.lines().next().unwrap_or_default();
+        let unfit = || eyre!("no times in {line}");
+        // proc_stat(5): user, nice, system, idle, iowait, irq, softirq, steal. Those behind are in the
+        // first two.
+        let times = line.strip_prefix("cpu ").ok_or_else(unfit)?.split_whitespace().take(8);
+        let times: Vec<u64> = times.map(str::parse).collect::<Result<_, _>>()?;
         let &stolen = times.get(7).ok_or_else(unfit)?;
         Ok(Self { all: times.iter().sum(), stolen })
     }
 
-    /// The part of the time since `before` that the machine was to run something, and its host ran
-    /// something else. 0 where it has no host.
+    /// Since `before`.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            all: self.all.saturating_sub(before.all),
+            stolen: self.stolen.saturating_sub(before.stolen),
+        }
+    }
+
+    /// The part of the time that the host of the machine did not give it when it had something to run; 0
+    /// where there is no host, or it does not say.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "fewer than 2^52 of anything")]
-    pub fn stolen_since(self, before: Self) -> f64 {
-        let (all, stolen) =
-            (self.all.saturating_sub(before.all), self.stolen.saturating_sub(before.stolen));
-        stolen as f64 / all.max(1) as f64
+    pub fn stolen(self) -> f64 {
+        self.stolen as f64 / self.all.max(1) as f64
+    }
+}
+
+impl Add for Cores {
+    type Output = Self;
+
+    fn add(self, more: Self) -> Self {
+        Self { all: self.all + more.all, stolen: self.stolen + more.stolen }
     }
 }
 

@@ -9,7 +9,13 @@ use crate::{
 };
 use alloy::primitives::{Address, B256};
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
-use std::{fs, path::Path};
+use std::{
+    fs,
+    future::{Future, poll_fn},
+    path::Path,
+    pin::pin,
+    task::Poll,
+};
 use tempfile::TempDir;
 
 /// The files of the directory, with what is in them.
@@ -53,9 +59,19 @@ async fn connections_are_made_when_it_is_opened_and_stay() {
     let (_directory, store) = new_store().await;
     for pool in [&store.writer, &store.pool] {
         let options = pool.options();
-        assert_eq!(pool.size(), options.get_max_connections());
+        assert_eq!(options.get_min_connections(), options.get_max_connections());
         assert_eq!((options.get_idle_timeout(), options.get_max_lifetime()), (None, None));
     }
+}
+
+#[tokio::test]
+async fn who_goes_away_while_it_asks_for_a_connection_takes_none_with_it() {
+    let (_directory, store) = new_store().await;
+    {
+        let mut asking = pin!(store.writer.acquire());
+        let _ = poll_fn(|context| Poll::Ready(asking.as_mut().poll(context))).await;
+    }
+    assert_eq!(store.writer.size(), 1);
 }
 
 #[tokio::test]
