@@ -5,12 +5,12 @@
 //! Clients ask over connections that they keep, with a thousand keys in turn, and all of it is on one
 //! machine. Bare handler and API take turns, and at the end of each round wallets are asked for at half
 //! of what the rounds reached: there the time of an answer counts from the moment when its request was
-//! due. What is said is the median of the rounds. The last line on standard output is a JSON object.
-//! Fails where the API answers less of what the bare handler does than it has to, or later.
+//! due. What is said of answers a second is the median of the rounds, and of times, what all rounds took
+//! together. The last line on standard output is a JSON object. Fails where the API answers less of what
+//! the bare handler does than it has to, or later.
 //!
-//! A machine that shares its cores may be stopped by its host for some milliseconds. No program on it can
-//! help that, and the slowest answers of such a round take as long. So a few of them decide nothing; but
-//! where the host took next to nothing, all rounds together have to be as fast as the median.
+//! A machine that shares its cores may be stopped by its host for some milliseconds, which no program on
+//! it can help: each round's slowest answers are said beside what the host took.
 
 use axum::{Router, routing::get};
 use eyre::{Result, ensure, eyre};
@@ -25,7 +25,7 @@ use luxxon_tests::{
     bench::{
         BenchChain,
         chain::{ACCOUNTS, OPERATORS, consumer, known_session, operator},
-        figures::{Cores, Progress, load, median, milliseconds, numbers, percentile, rounded},
+        figures::{Cores, Progress, load, milliseconds, numbers, percentile, rounded},
         load::{self as clients, Connection, Requests, pace, saturate},
     },
     command,
@@ -55,14 +55,12 @@ const BLOCK_TIME: Duration = Duration::from_secs(2);
 /// Events in each block that comes meanwhile.
 const EVENTS: u64 = 20;
 /// Connections at once.
-const CONNECTIONS: usize = 32;
+const CONNECTIONS: u32 = 32;
 /// Rounds, and how long each part of one takes.
 const ROUNDS: usize = 9;
 const TIME: Duration = Duration::from_secs(2);
 /// What the slowest wallet in a hundred may take at half of what was reached, in milliseconds.
 const SLOWEST: f64 = 5.0;
-/// The part of the cores' time that counts as next to nothing.
-const NEXT_TO_NOTHING: f64 = 0.005;
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -138,15 +136,12 @@ async fn main() -> Result<()> {
         figures.insert(format!("{name}CoreMicros"), rounded(busy, 1));
     }
     let half = measured[0].middle(|round| round.ours) / 2.0;
-    let [p50, p99] = [50, 99].map(|p| paced.middle(p));
-    let (all, stolen) = (paced.together(99), paced.stolen());
+    let [p50, p99] = [50, 99].map(|p| paced.together(p));
     println!("      wallet: p50 {p50:.2} ms, p99 {p99:.2} ms at {half:.0}/s");
     println!("              p99 of each round, and what the host took: {}", paced.each());
-    println!("              together: {all:.2} ({:.1} %)", stolen * 1e2);
     figures.insert("walletP50Ms".to_owned(), rounded(p50, 2));
     figures.insert("walletP99Ms".to_owned(), rounded(p99, 2));
-    figures.insert("walletP99OfAllMs".to_owned(), rounded(all, 2));
-    figures.insert("stolenRatio".to_owned(), rounded(stolen, 4));
+    figures.insert("stolenRatio".to_owned(), rounded(paced.stolen(), 4));
     figures.insert("events".to_owned(), json!(events));
     println!("{}", Value::Object(figures));
     for kind in &measured {
@@ -155,10 +150,6 @@ async fn main() -> Result<()> {
         ensure!(ratio >= least, "{name}: {ratio:.3} of the bare handler's, expected {least}");
     }
     ensure!(p99 <= SLOWEST, "wallet: p99 is {p99:.2} ms, expected {SLOWEST} at most");
-    ensure!(
-        all <= SLOWEST || stolen > NEXT_TO_NOTHING,
-        "wallet: p99 of all rounds is {all:.2} ms, expected {SLOWEST} at most"
-    );
     Ok(())
 }
 
@@ -194,13 +185,7 @@ impl Kind {
 struct Paced(Vec<(Vec<Duration>, Cores)>);
 
 impl Paced {
-    /// The median of the rounds' `percent`th percentiles, in milliseconds.
-    fn middle(&self, percent: usize) -> f64 {
-        let rounds = self.0.iter().map(|(times, _)| percentile(times, percent));
-        milliseconds(median(&rounds.collect::<Vec<_>>()))
-    }
-
-    /// That percentile of all rounds together, in milliseconds.
+    /// The `percent`th percentile of all rounds together, in milliseconds.
     fn together(&self, percent: usize) -> f64 {
         let times: Vec<Duration> = self.0.iter().flat_map(|(times, _)| times).copied().collect();
         milliseconds(percentile(&times, percent))

@@ -2,15 +2,21 @@
 
 use eyre::{Result, ensure, eyre};
 use futures_util::future::try_join_all;
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::retry_on_intr,
+};
 use std::{
-    net::SocketAddr,
+    io::{Read, Write},
+    net::{self, SocketAddr},
+    ops::Range,
     sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::sleep_until,
+    task::spawn_blocking,
 };
 
 /// Requests that are asked in turn: each its bytes.
@@ -27,7 +33,7 @@ pub fn get(target: &str, key: &str) -> Vec<u8> {
 /// Returns how many answers came in a second.
 pub async fn saturate(
     server: SocketAddr,
-    connections: usize,
+    connections: u32,
     requests: &Requests,
     time: Duration,
 ) -> Result<f64> {
@@ -37,7 +43,8 @@ pub async fn saturate(
         spawn(async move {
             let mut connection = Connection::open(server).await?;
             let mut answers = 0_u32;
-            for request in requests.iter().cycle().skip(client * requests.len() / connections) {
+            let first = client as usize * requests.len() / connections as usize;
+            for request in requests.iter().cycle().skip(first) {
                 if Instant::now() >= end {
                     break;
                 }
@@ -53,36 +60,93 @@ pub async fn saturate(
 
 /// Asks `rate` times a second over `connections` connections for `time`. Returns how long each
 /// answer took, from the moment when its request was due: what a slow answer holds up counts too.
+///
+/// One thread asks for all of them, and waits to some microseconds. tokio's timers tick each
+/// millisecond: most of what was measured would be how late they are, and what is due in one would be
+/// asked at once.
 pub async fn pace(
     server: SocketAddr,
-    connections: usize,
+    connections: u32,
     requests: &Requests,
     rate: f64,
     time: Duration,
 ) -> Result<Vec<Duration>> {
-    let (begin, end) = (Instant::now(), Instant::now() + time);
-    let from_one_to_the_next = Duration::from_secs_f64(1.0 / rate);
-    let all = u32::try_from(connections)?;
-    let clients = (0..all).map(|client| {
-        let requests = Arc::clone(requests);
-        spawn(async move {
-            let mut connection = Connection::open(server).await?;
-            let mut times = Vec::new();
-            let turns =
-                requests.iter().cycle().skip(client as usize * requests.len() / connections);
-            for (turn, request) in (0..).zip(turns) {
-                let due = begin + from_one_to_the_next * (turn * all + client);
-                if due >= end {
-                    break;
+    let requests = Arc::clone(requests);
+    let between = Duration::from_secs_f64(1.0 / rate);
+    spawn_blocking(move || {
+        let clients = (0..connections).map(|number| Paced::open(server, number, connections));
+        let mut clients = clients.collect::<Result<Vec<_>>>()?;
+        let (begin, mut times) = (Instant::now(), Vec::new());
+        loop {
+            let (mut next, mut asked) = (time, Vec::new());
+            for client in &mut clients {
+                let due = between * client.turn;
+                if !client.asked && due <= begin.elapsed() && due < time {
+                    client.ask(&requests)?;
                 }
-                sleep_until(due.into()).await;
-                connection.ask(request).await?;
-                times.push(due.elapsed());
+                if client.asked {
+                    asked.push(client);
+                } else {
+                    next = next.min(due);
+                }
             }
-            Ok(times)
-        })
-    });
-    Ok(try_join_all(clients).await?.concat())
+            if asked.is_empty() && next >= time {
+                return Ok(times);
+            }
+            let mut ready: Vec<PollFd<'_>> =
+                asked.iter().map(|client| PollFd::new(&client.stream, PollFlags::IN)).collect();
+            let wait = Timespec::try_from(next.saturating_sub(begin.elapsed()))?;
+            retry_on_intr(|| poll(&mut ready, (next < time).then_some(&wait)))?;
+            let ready: Vec<bool> = ready.iter().map(|fd| !fd.revents().is_empty()).collect();
+            for (client, _) in asked.into_iter().zip(ready).filter(|(_, ready)| *ready) {
+                let turn = client.turn;
+                if client.read()? {
+                    times.push(begin.elapsed().saturating_sub(between * turn));
+                }
+            }
+        }
+    })
+    .await?
+}
+
+/// A connection, and the requests of [`pace`] that are asked over it: one of as many as there are.
+struct Paced {
+    stream: net::TcpStream,
+    answer: Vec<u8>,
+    /// How many requests there are before its next one, or the one that is not answered yet.
+    turn: u32,
+    /// From one of its requests to the next.
+    step: u32,
+    asked: bool,
+}
+
+impl Paced {
+    fn open(server: SocketAddr, turn: u32, step: u32) -> Result<Self> {
+        let stream = net::TcpStream::connect(server)?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, answer: Vec::new(), turn, step, asked: false })
+    }
+
+    fn ask(&mut self, requests: &Requests) -> Result<()> {
+        self.stream.write_all(&requests[self.turn as usize % requests.len()])?;
+        self.answer.clear();
+        self.asked = true;
+        Ok(())
+    }
+
+    /// Reads what there is. Returns whether the answer is whole.
+    fn read(&mut self) -> Result<bool> {
+        let mut part = [0; 4 << 10];
+        let length = self.stream.read(&mut part)?;
+        ensure!(length > 0, "an answer without an end");
+        self.answer.extend_from_slice(&part[..length]);
+        let whole = body(&self.answer)?.is_some_and(|body| body.end <= self.answer.len());
+        if whole {
+            self.asked = false;
+            self.turn += self.step;
+        }
+        Ok(whole)
+    }
 }
 
 async fn spawn<T: Send + 'static>(
@@ -111,18 +175,22 @@ impl Connection {
     pub async fn ask(&mut self, request: &[u8]) -> Result<&[u8]> {
         self.stream.write_all(request).await?;
         self.answer.clear();
-        let (mut body, mut end) = (0, usize::MAX);
-        while self.answer.len() < end {
+        let mut found = 0..usize::MAX;
+        while self.answer.len() < found.end {
             ensure!(self.stream.read_buf(&mut self.answer).await? > 0, "an answer without an end");
-            if end == usize::MAX
-                && let Some(head) = find(&self.answer, b"\r\n\r\n")
-            {
-                body = head + 4;
-                end = body + length(&self.answer[..head])?;
+            if found.end == usize::MAX {
+                found = body(&self.answer)?.unwrap_or(found);
             }
         }
-        Ok(&self.answer[body..])
+        Ok(&self.answer[found])
     }
+}
+
+/// Where the body of an answer begins and ends, once its head is there.
+fn body(answer: &[u8]) -> Result<Option<Range<usize>>> {
+    let Some(head) = find(answer, b"\r\n\r\n") else { return Ok(None) };
+    let begin = head + 4;
+    Ok(Some(begin..begin + length(&answer[..head])?))
 }
 
 /// How long the body is, by the head of an answer with status 200.
