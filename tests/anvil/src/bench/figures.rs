@@ -3,7 +3,9 @@
 use eyre::{Result, eyre};
 use serde_json::Value;
 use std::{
-    env, fs,
+    env,
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
     ops::Add,
     time::{Duration, Instant},
 };
@@ -102,6 +104,26 @@ impl Add for Cores {
 
     fn add(self, more: Self) -> Self {
         Self { all: self.all + more.all, stolen: self.stolen + more.stolen }
+    }
+}
+
+/// While it is there, no core of this machine is halted where it has nothing to do: it looks for work
+/// until there is some.
+///
+/// To halt a core and to wake it is what a virtual machine asks its host for, and what the core had in its
+/// caches may be gone by then. Where a benchmark leaves cores time to spare, that may cost more than
+/// what it measures, and what it costs is up to the host.
+#[derive(Debug)]
+pub struct Awake(#[expect(dead_code, reason = "open for as long as it should hold")] File);
+
+impl Awake {
+    /// Asks Linux for it, as `cyclictest` does: that is for root to ask.
+    pub fn keep() -> io::Result<Self> {
+        // The kernel's power/pm_qos_interface: microseconds that a core may take to be there again, as a
+        // native 32-bit number, for as long as the file is open.
+        let mut latency = OpenOptions::new().write(true).open("/dev/cpu_dma_latency")?;
+        latency.write_all(&0_i32.to_ne_bytes())?;
+        Ok(Self(latency))
     }
 }
 
