@@ -25,7 +25,7 @@ help:
 	@echo 'make bench       the four benchmarks of the indexer; the last line of each is a JSON object'
 	@echo '  bench-backfill   how fast it reads a chain, beside the floor (EVENTS="100000 1000000": chains of so many events)'
 	@echo '  bench-head       how late a new block is in the database (BLOCKS=1000: so many blocks)'
-	@echo '  bench-api        how many reads the API answers beside a bare handler (EVENTS=1000000: on a chain of so many events)'
+	@echo '  bench-api        how many reads the API answers beside a bare handler, and how late (EVENTS=1000000: on a chain of so many events)'
 	@echo '  bench-reads      how long reads take in a large database (SIZES="10000 10000000": beside a small one)'
 	@echo 'make smoke       start a devnet as a user would, and compare what it serves with the chain'
 	@echo 'make fuzz-api    ask the API what its description allows, and what it does not (MINUTES=10, INTERNAL=1: /internal/v1)'

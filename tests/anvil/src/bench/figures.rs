@@ -1,14 +1,21 @@
 //! Figures, and how they are shown.
 
-use eyre::{Result, eyre};
+use eyre::{Result, WrapErr, ensure, eyre};
 use serde_json::Value;
 use std::{
     env,
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::Write,
     ops::Add,
     time::{Duration, Instant},
 };
+
+/// What Linux says of each core.
+const CORES: &str = "/sys/devices/system/cpu";
+/// The idle state in which a core is not halted.
+const POLLS: &str = "POLL";
+/// Where a program says how fast cores have to be there.
+const LATENCY: &str = "/dev/cpu_dma_latency";
 
 /// The middle one of `times`, which are not empty.
 #[must_use]
@@ -65,6 +72,7 @@ pub fn load() -> String {
 pub struct Cores {
     all: u64,
     stolen: u64,
+    halts: Option<u64>,
 }
 
 impl Cores {
@@ -78,7 +86,7 @@ impl Cores {
         let times = line.strip_prefix("cpu ").ok_or_else(unfit)?.split_whitespace().take(8);
         let times: Vec<u64> = times.map(str::parse).collect::<Result<_, _>>()?;
         let &stolen = times.get(7).ok_or_else(unfit)?;
-        Ok(Self { all: times.iter().sum(), stolen })
+        Ok(Self { all: times.iter().sum(), stolen, halts: halts() })
     }
 
     /// Since `before`.
@@ -87,6 +95,7 @@ impl Cores {
         Self {
             all: self.all.saturating_sub(before.all),
             stolen: self.stolen.saturating_sub(before.stolen),
+            halts: self.halts.zip(before.halts).map(|(now, before)| now.saturating_sub(before)),
         }
     }
 
@@ -97,32 +106,65 @@ impl Cores {
     pub fn stolen(self) -> f64 {
         self.stolen as f64 / self.all.max(1) as f64
     }
+
+    /// How often a core was halted in each second of `time`; no number where nothing counts it.
+    #[must_use]
+    pub fn halts(self, time: Duration) -> f64 {
+        self.halts.map_or(f64::NAN, |halts| rate(halts, time))
+    }
+}
+
+/// How often cores had nothing to do and were halted, since the machine started.
+fn halts() -> Option<u64> {
+    let mut halts = None;
+    for core in fs::read_dir(CORES).ok()?.flatten() {
+        for state in fs::read_dir(core.path().join("cpuidle")).into_iter().flatten().flatten() {
+            let read = |file| fs::read_to_string(state.path().join(file)).ok();
+            let (Some(name), Some(usage)) = (read("name"), read("usage")) else { continue };
+            let usage: u64 = usage.trim_end().parse().ok()?;
+            *halts.get_or_insert(0) += if name.trim_end() == POLLS { 0 } else { usage };
+        }
+    }
+    halts
 }
 
 impl Add for Cores {
     type Output = Self;
 
     fn add(self, more: Self) -> Self {
-        Self { all: self.all + more.all, stolen: self.stolen + more.stolen }
+        Self {
+            all: self.all + more.all,
+            stolen: self.stolen + more.stolen,
+            halts: self.halts.zip(more.halts).map(|(one, other)| one + other),
+        }
     }
 }
 
 /// While it is there, no core of this machine is halted where it has nothing to do: it looks for work
 /// until there is some.
 ///
-/// To halt a core and to wake it is what a virtual machine asks its host for, and what the core had in its
-/// caches may be gone by then. Where a benchmark leaves cores time to spare, that may cost more than
-/// what it measures, and what it costs is up to the host.
+/// A core that is halted needs the host of a virtual machine to go on, and may find its caches cold.
+/// Where a benchmark leaves cores time to spare, that may cost more than what it measures, and what it
+/// costs is up to the host.
 #[derive(Debug)]
+#[must_use = "it ends when it is dropped"]
 pub struct Awake(#[expect(dead_code, reason = "open for as long as it should hold")] File);
 
 impl Awake {
-    /// Asks Linux for it, as `cyclictest` does: that is for root to ask.
-    pub fn keep() -> io::Result<Self> {
+    /// Asks Linux for it, as `cyclictest` does.
+    ///
+    /// # Errors
+    ///
+    /// Where this user may not (as a rule, only root may write the file), or the machine knows no other way
+    /// to be idle than to halt.
+    pub fn keep() -> Result<Self> {
+        let state = fs::read_to_string(format!("{CORES}/cpu0/cpuidle/state0/name"));
+        let polls = state.is_ok_and(|name| name.trim_end() == POLLS);
+        ensure!(polls, "this machine has no idle state in which its cores look for work");
         // The kernel's power/pm_qos_interface: microseconds that a core may take to be there again, as a
         // native 32-bit number, for as long as the file is open.
-        let mut latency = OpenOptions::new().write(true).open("/dev/cpu_dma_latency")?;
-        latency.write_all(&0_i32.to_ne_bytes())?;
+        let mut latency = OpenOptions::new().write(true).open(LATENCY).wrap_err(LATENCY)?;
+        latency.write_all(&0_i32.to_ne_bytes()).wrap_err(LATENCY)?;
         Ok(Self(latency))
     }
 }
