@@ -11,9 +11,9 @@
 //!
 //! At half load cores are idle in between, and an idle core is halted. What it takes to wake it is up to
 //! the host of a virtual machine, and may be more than what is measured. So wallets are asked for twice
-//! in each round: with idle cores that look for work, which leaves the host out as far as it can be, and
-//! has to be in time; and with cores that may be halted, as they are unless told otherwise, which is said
-//! beside it. Where they cannot be kept awake, only the latter is measured, and has to be in time.
+//! in each round: with idle cores that look for work, where Linux lets this user ask for that, which
+//! leaves the host out as far as it can be; and with cores that may be halted, as they are unless told
+//! otherwise. Both have to be in time, and beside each other they say what was late.
 //!
 //! A machine that shares its cores may be stopped by its host for some milliseconds even so, which no
 //! program on it can help: each round's slowest answers are said beside what the host took.
@@ -107,7 +107,7 @@ async fn main() -> Result<()> {
         let body = connection.ask(&requests[0]).await?;
         measured.push(Kind { name, least, bare: bare(body.len())?, requests, rounds: Vec::new() });
     }
-    let asleep = |error: &_| eprintln!("the cores may be halted, and times count so: {error:#}");
+    let asleep = |error: &_| eprintln!("only with cores that may be halted: {error:#}");
     let modes: &[bool] =
         if Awake::keep().inspect_err(asleep).is_ok() { &[true, false] } else { &[false] };
     let mut paced: Vec<Paced> = modes.iter().copied().map(Paced::new).collect();
@@ -146,10 +146,9 @@ async fn main() -> Result<()> {
     for paced in &paced {
         paced.say(&mut figures);
     }
-    // What has to be in time.
-    let (p99, cores) = (paced[0].together(99), paced[0].cores());
+    // On the machine as it is, which is the last.
+    let p99 = paced.last().map_or(f64::NAN, |paced| paced.together(99));
     figures.insert("walletP99Ms".to_owned(), rounded(p99, 2));
-    figures.insert("walletP99Cores".to_owned(), json!(cores));
     figures.insert("events".to_owned(), json!(events));
     println!("{}", Value::Object(figures));
     for kind in &measured {
@@ -157,12 +156,12 @@ async fn main() -> Result<()> {
         let (name, least) = (kind.name, kind.least);
         ensure!(ratio >= least, "{name}: {ratio:.3} of the bare handler's, expected {least}");
     }
-    ensure!(
-        p99 <= SLOWEST,
-        "wallet, cores {cores}: p99 is {p99:.2} ms, expected {SLOWEST} at most"
-    );
-    if let Some(late) = paced.iter().find(|paced| paced.together(99) > SLOWEST) {
-        eprintln!("wallet: later than {SLOWEST} ms where cores are {}", late.cores());
+    for paced in &paced {
+        let (p99, cores) = (paced.together(99), paced.cores());
+        ensure!(
+            p99 <= SLOWEST,
+            "wallet, cores {cores}: p99 is {p99:.2} ms, expected {SLOWEST} at most"
+        );
     }
     Ok(())
 }
