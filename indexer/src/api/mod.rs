@@ -2,6 +2,7 @@
 
 mod admin;
 mod auth;
+mod awake;
 mod config;
 mod consistency;
 mod docs;

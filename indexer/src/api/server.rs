@@ -1,6 +1,6 @@
 //! The HTTP server: connections, and how long they may take.
 
-use super::manners;
+use super::{awake::Machine, manners};
 use axum::{Router, body::Body};
 use core_affinity::CoreId;
 use futures_util::FutureExt;
@@ -11,8 +11,14 @@ use hyper_util::{
 };
 use std::{
     convert::Infallible,
+    future::pending,
     io, net,
-    sync::{Arc, mpsc},
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     thread::{self, available_parallelism},
     time::Duration,
 };
@@ -37,18 +43,41 @@ const REST: Duration = Duration::from_millis(100);
 
 /// Serves `router` until `stop` is dropped; then what is being answered is answered, and no more.
 ///
+/// While `awake_from` requests a second or more come for each core that it may use, it keeps idle cores of
+/// the machine awake, where it may (`awake.rs`); never, where that is `None`.
+///
 /// # Errors
 ///
 /// Where a thread cannot be started. What is wrong with one connection ends that alone.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    mut stop: watch::Receiver<()>,
+    awake_from: Option<NonZeroU32>,
+    stop: watch::Receiver<()>,
 ) -> io::Result<()> {
+    let (threads, machine) = (Threads::start()?, Machine::this());
+    let awake = async {
+        let Some(from) = awake_from else { return pending().await };
+        let enough = u64::from(from.get()) * threads.each.len() as u64;
+        machine.stay_awake(enough, || threads.requests()).await
+    };
+    tokio::select! {
+        () = take(listener, router, &threads, stop) => Ok(()),
+        never = awake => match never {},
+    }
+}
+
+/// Takes connections and gives them to `threads`, in turn, until `stop` is dropped. Ends when the last
+/// has ended.
+async fn take(
+    listener: TcpListener,
+    router: Router,
+    threads: &Threads,
+    mut stop: watch::Receiver<()>,
+) {
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     let graceful = GracefulShutdown::new();
-    let threads = Threads::start()?;
-    let mut turns = threads.handles.iter().cycle();
+    let mut turns = threads.each.iter().cycle();
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(LONGEST_HEAD);
     // Answers are short: to send one from two places costs more than to copy it to one.
@@ -71,12 +100,14 @@ pub async fn serve(
         };
         let (stream, Some(thread)) = (stream.into_std(), turns.next()) else { continue };
         let (server, router, graceful) = (server.clone(), router.clone(), graceful.watcher());
-        thread.spawn(async move {
+        let requests = Arc::clone(&thread.requests);
+        thread.handle.spawn(async move {
             let stream = match stream.and_then(at_once) {
                 Ok(stream) => TokioIo::new(stream),
                 Err(error) => return tracing::warn!(%error, "a connection could not be served"),
             };
             let answer = service_fn(|request: Request<Incoming>| {
+                requests.fetch_add(1, Ordering::Relaxed);
                 manners::named(router.clone(), request.map(Body::new)).map(Ok::<_, Infallible>)
             });
             let connection = server.serve_connection(stream, answer);
@@ -88,7 +119,6 @@ pub async fn serve(
     }
     drop(listener);
     graceful.shutdown().await;
-    Ok(())
 }
 
 /// The threads that serve connections, one for each core that the process may use. They end with this.
@@ -101,8 +131,14 @@ pub async fn serve(
 /// On Linux, a thread stays on one core. On two cores it was seen, by `perf sched`, to leave two that
 /// wake often on one of them for 75 ms, while the other had time: so long their connections wait.
 struct Threads {
-    handles: Vec<Handle>,
+    each: Vec<Thread>,
     _end: watch::Sender<()>,
+}
+
+struct Thread {
+    handle: Handle,
+    /// How many requests came to it. Only this thread counts them.
+    requests: Arc<AtomicU64>,
 }
 
 impl Threads {
@@ -127,8 +163,14 @@ impl Threads {
             thread::Builder::new().name("api".to_owned()).spawn(serve)?;
             handle.recv().map_err(io::Error::other)?
         };
-        let handles = cores().into_iter().map(start).collect::<io::Result<_>>()?;
-        Ok(Self { handles, _end: end })
+        let start = |core| Ok(Thread { handle: start(core)?, requests: Arc::default() });
+        let each = cores().into_iter().map(start).collect::<io::Result<_>>()?;
+        Ok(Self { each, _end: end })
+    }
+
+    /// How many requests came to all of them.
+    fn requests(&self) -> u64 {
+        self.each.iter().map(|thread| thread.requests.load(Ordering::Relaxed)).sum()
     }
 }
 
@@ -168,6 +210,7 @@ fn at_once(stream: net::TcpStream) -> io::Result<TcpStream> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     const NONE: Option<CoreId> = None;
 
@@ -179,14 +222,35 @@ mod tests {
         assert_eq!(one_each(None, 2), [NONE, NONE]);
     }
 
+    #[tokio::test]
+    async fn requests_are_counted_whichever_thread_answers_them() {
+        let (threads, (stop, stopped)) = (Threads::start().unwrap(), watch::channel(()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let ask = async {
+            for _ in 0..=2 * threads.each.len() {
+                let (mut stream, mut answer) =
+                    (TcpStream::connect(address).await.unwrap(), Vec::new());
+                let request = b"GET / HTTP/1.1\r\nhost: api\r\nconnection: close\r\n\r\n";
+                stream.write_all(request).await.unwrap();
+                stream.read_to_end(&mut answer).await.unwrap();
+                assert!(answer.starts_with(b"HTTP/1.1 404 "));
+            }
+            drop(stop);
+        };
+        tokio::join!(take(listener, Router::new(), &threads, stopped), ask);
+        assert_eq!(threads.requests(), 2 * threads.each.len() as u64 + 1);
+        assert!(threads.each.iter().all(|thread| thread.requests.load(Ordering::Relaxed) >= 2));
+    }
+
     /// Where a thread may run is asked of the system, by the thread itself.
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn a_thread_that_serves_stays_on_its_core() {
         let threads = Threads::start().unwrap();
         let mut found = Vec::new();
-        for thread in &threads.handles {
-            let cores = thread.spawn(async { core_affinity::get_core_ids() }).await;
+        for thread in &threads.each {
+            let cores = thread.handle.spawn(async { core_affinity::get_core_ids() }).await;
             found.push(cores.unwrap().unwrap());
         }
         let machine = core_affinity::get_core_ids().unwrap();

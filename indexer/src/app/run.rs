@@ -91,7 +91,7 @@ impl Daemon {
             sync: tokio::spawn(syncer.follow(config.poll)),
             screen: tokio::spawn(screen.follow(Arc::clone(&metrics))),
             audit: tokio::spawn(audit::go_on(auditor, config.audit_every, metrics, health)),
-            server: tokio::spawn(api::serve(listener, router, stopped)),
+            server: tokio::spawn(api::serve(listener, router, config.awake_from, stopped)),
             noting: tokio::spawn(note_uses(Arc::clone(&uses), store.clone())),
             uses,
             store,

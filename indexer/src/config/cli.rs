@@ -304,6 +304,12 @@ pub struct Flags {
     #[arg(long, env = "LUXXON_KEY_REQUESTS_PER_SECOND", value_parser = clap::value_parser!(u32).range(0..=100_000))]
     pub key_requests_per_second: Option<u32>,
 
+    /// Requests a second, for each core that the daemon may use, from which it keeps the machine's idle
+    /// cores awake, 0 to 100000; 0 is never. Only in a virtual machine whose idle driver is haltpoll, and
+    /// where the daemon may write `/dev/cpu_dma_latency`; its host finds all cores busy then. 2500 unless said
+    #[arg(long, env = "LUXXON_AWAKE_FROM", value_name = "REQUESTS", value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub awake_from: Option<u32>,
+
     /// A web site whose pages may ask the API, as `https://console.example`. Once for each of several;
     /// in the environment, commas between them. None unless said
     #[arg(

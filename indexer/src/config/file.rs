@@ -30,6 +30,7 @@ pub(super) struct File {
     audit_seconds: Option<u64>,
     admin_token_file: Option<PathBuf>,
     key_requests_per_second: Option<u32>,
+    awake_from: Option<u32>,
     #[serde(default)]
     cors_origins: Vec<String>,
     log_format: Option<LogFormat>,
@@ -85,6 +86,7 @@ impl File {
         let audit_seconds = within("audit_seconds", self.audit_seconds, 0, 86_400)?;
         let key_requests = self.key_requests_per_second.map(u64::from);
         within("key_requests_per_second", key_requests, 0, 100_000)?;
+        within("awake_from", self.awake_from.map(u64::from), 0, 100_000)?;
         within("quorum", self.quorum.map(u64::from), 1, 2)?;
         Ok(Flags {
             config: flags.config,
@@ -104,6 +106,7 @@ impl File {
             audit_seconds: flags.audit_seconds.or(audit_seconds),
             admin_token_file: flags.admin_token_file.or(self.admin_token_file),
             key_requests_per_second: flags.key_requests_per_second.or(self.key_requests_per_second),
+            awake_from: flags.awake_from.or(self.awake_from),
             cors_origins: if flags.cors_origins.is_empty() {
                 self.cors_origins
             } else {

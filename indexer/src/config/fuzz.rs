@@ -35,6 +35,8 @@ const SETTINGS: &[&str] = &[
     "audit_seconds = 86400",
     "key_requests_per_second = 100",
     "key_requests_per_second = 100001",
+    "awake_from = 0",
+    "awake_from = 100001",
     "cors_origins = [\"https://console.example\", \"http://localhost:3020\"]",
     "log_format = \"json\"",
 ];
@@ -74,6 +76,7 @@ fn within_bounds(flags: &Flags) -> bool {
         && within(flags.poll_ms, 10, 60_000)
         && within(flags.audit_seconds, 0, 86_400)
         && within(flags.key_requests_per_second.map(u64::from), 0, 100_000)
+        && within(flags.awake_from.map(u64::from), 0, 100_000)
 }
 
 /// What errors of the file's values begin with.
@@ -84,6 +87,7 @@ const KEYS: &[&str] = &[
     "poll_ms is ",
     "audit_seconds is ",
     "key_requests_per_second is ",
+    "awake_from is ",
     "quorum is ",
     "rpc_url is ",
     "rpc_url has ",
@@ -109,6 +113,7 @@ const FLAGS: &[(&str, &str)] = &[
     ("--public-rpc-url", "https://sepolia.base.org"),
     ("--audit-seconds", "0"),
     ("--key-requests-per-second", "100000"),
+    ("--awake-from", "2500"),
     ("--cors-origin", "https://console.example"),
     ("--log-format", "text"),
 ];

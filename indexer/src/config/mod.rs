@@ -61,6 +61,9 @@ pub struct Config {
     pub admin_token: Option<AdminToken>,
     /// Requests that one API key may make in a second; `None` for as many as it likes.
     pub key_requests_per_second: Option<NonZeroU32>,
+    /// Requests a second, for each core that the daemon may use, from which idle cores are kept awake; `None`
+    /// for never.
+    pub awake_from: Option<NonZeroU32>,
     /// The web sites whose pages may ask the API.
     pub cors_origins: Vec<HeaderValue>,
     /// How the log is written.
@@ -86,6 +89,7 @@ impl fmt::Debug for NodeConfig {
 const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 3010);
 const DEFAULT_AUDIT_SECONDS: u64 = 60;
+const DEFAULT_AWAKE_FROM: u32 = 2_500;
 const DEFAULT_KEY_REQUESTS: u32 = 100;
 const DEFAULT_POLL_MS: u64 = 500;
 const DEFAULT_TIMEOUT_MS: u64 = 20_000;
@@ -154,6 +158,7 @@ impl Config {
             key_requests_per_second: NonZeroU32::new(
                 flags.key_requests_per_second.unwrap_or(DEFAULT_KEY_REQUESTS),
             ),
+            awake_from: NonZeroU32::new(flags.awake_from.unwrap_or(DEFAULT_AWAKE_FROM)),
             cors_origins: flags
                 .cors_origins
                 .iter()
@@ -355,10 +360,15 @@ mod tests {
     use clap::Parser;
 
     fn told(chain_id: &str, rpc_url: &str) -> Config {
+        told_also(chain_id, rpc_url, &[])
+    }
+
+    fn told_also(chain_id: &str, rpc_url: &str, more: &[&str]) -> Config {
         let settlement = Address::ZERO.to_string();
         let flags = ["luxxon-indexer", "run", "--rpc-url", rpc_url, "--chain-id", chain_id];
         let rest = ["--settlement", &settlement, "--deploy-block", "1", "--db", "ledger.db"];
-        let parsed = Cli::try_parse_from(flags.into_iter().chain(rest)).unwrap();
+        let all = flags.iter().chain(&rest).chain(more);
+        let parsed = Cli::try_parse_from(all).unwrap();
         let Command::Run(flags) = parsed.command else { unreachable!() };
         Config::load(flags).unwrap()
     }
@@ -367,6 +377,13 @@ mod tests {
     fn nobody_but_this_machine_is_served_unless_it_is_said() {
         let listen = told("31337", "http://127.0.0.1:8545").listen;
         assert!(listen.ip().is_loopback(), "{listen}");
+    }
+
+    #[test]
+    fn cores_are_kept_awake_under_many_requests_unless_it_is_said() {
+        let from = |more: &[&str]| told_also("31337", "http://127.0.0.1:8545", more).awake_from;
+        assert_eq!(from(&[]).map(NonZeroU32::get), Some(2_500));
+        assert_eq!(from(&["--awake-from", "0"]), None);
     }
 
     #[test]

@@ -1,11 +1,9 @@
 //! Figures, and how they are shown.
 
-use eyre::{Result, WrapErr, ensure, eyre};
+use eyre::{Result, eyre};
 use serde_json::Value;
 use std::{
-    env,
-    fs::{self, File, OpenOptions},
-    io::Write,
+    env, fs,
     ops::Add,
     time::{Duration, Instant},
 };
@@ -14,8 +12,6 @@ use std::{
 const CORES: &str = "/sys/devices/system/cpu";
 /// The idle state in which a core is not halted.
 const POLLS: &str = "POLL";
-/// Where a program says how fast cores have to be there.
-const LATENCY: &str = "/dev/cpu_dma_latency";
 
 /// The middle one of `times`, which are not empty.
 #[must_use]
@@ -37,6 +33,13 @@ pub fn percentile(times: &[Duration], percent: usize) -> Duration {
 #[expect(clippy::cast_precision_loss, reason = "fewer than 2^52 of anything")]
 pub fn rate(count: u64, time: Duration) -> f64 {
     count as f64 / time.as_secs_f64()
+}
+
+/// What part `count` things are of `all`; 0 where there are none.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "fewer than 2^52 of anything")]
+pub fn part(count: u64, all: u64) -> f64 {
+    count as f64 / all.max(1) as f64
 }
 
 /// `time` in milliseconds.
@@ -102,9 +105,8 @@ impl Cores {
     /// The part of the time that the host of the machine did not give it when it had something to run; 0
     /// where there is no host, or it does not say.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "fewer than 2^52 of anything")]
     pub fn stolen(self) -> f64 {
-        self.stolen as f64 / self.all.max(1) as f64
+        part(self.stolen, self.all)
     }
 
     /// How often a core was halted in each second of `time`; no number where nothing counts it.
@@ -137,35 +139,6 @@ impl Add for Cores {
             stolen: self.stolen + more.stolen,
             halts: self.halts.zip(more.halts).map(|(one, other)| one + other),
         }
-    }
-}
-
-/// While it is there, no core of this machine is halted where it has nothing to do: it looks for work
-/// until there is some.
-///
-/// A core that is halted needs the host of a virtual machine to go on, and may find its caches cold.
-/// Where a benchmark leaves cores time to spare, that may cost more than what it measures, and what it
-/// costs is up to the host.
-#[derive(Debug)]
-#[must_use = "it ends when it is dropped"]
-pub struct Awake(#[expect(dead_code, reason = "open for as long as it should hold")] File);
-
-impl Awake {
-    /// Asks Linux for it, as `cyclictest` does.
-    ///
-    /// # Errors
-    ///
-    /// Where this user may not (as a rule, only root may write the file), or the machine knows no other way
-    /// to be idle than to halt.
-    pub fn keep() -> Result<Self> {
-        let state = fs::read_to_string(format!("{CORES}/cpu0/cpuidle/state0/name"));
-        let polls = state.is_ok_and(|name| name.trim_end() == POLLS);
-        ensure!(polls, "this machine has no idle state in which its cores look for work");
-        // The kernel's power/pm_qos_interface: microseconds that a core may take to be there again, as a
-        // native 32-bit number, for as long as the file is open.
-        let mut latency = OpenOptions::new().write(true).open(LATENCY).wrap_err(LATENCY)?;
-        latency.write_all(&0_i32.to_ne_bytes()).wrap_err(LATENCY)?;
-        Ok(Self(latency))
     }
 }
 
