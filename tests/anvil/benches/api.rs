@@ -67,8 +67,9 @@ const CONNECTIONS: u32 = 32;
 /// Rounds, and how long each part of one takes, but the last.
 const ROUNDS: u32 = 9;
 const TIME: Duration = Duration::from_secs(2);
-/// How long wallets are asked for at half of what was reached: what holds up one in a hundred is rare.
-const PACED: Duration = Duration::from_secs(5);
+/// How long wallets are asked for at half of what was reached. What holds up the slowest comes in bad
+/// seconds, of which there may be a few in a minute: in less time than that, they would decide by chance.
+const PACED: Duration = Duration::from_secs(10);
 /// What the slowest wallet in a hundred may take at half of what was reached, in milliseconds.
 const SLOWEST: f64 = 5.0;
 /// From how many requests the daemon keeps idle cores awake, where that is not left to it.
