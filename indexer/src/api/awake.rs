@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use tokio::time::{Instant, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 /// How often requests are counted.
 const SECOND: Duration = Duration::from_secs(1);
@@ -24,8 +24,8 @@ const SECOND: Duration = Duration::from_secs(1);
 const QUIET: u32 = 10;
 
 /// What idles the cores of some guests of KVM, by its name in Linux (`drivers/cpuidle/cpuidle-haltpoll.c`).
-/// It has two states: in the first a core looks for work, in the second it is halted. Other drivers do not
-/// need their host to wake a core, or know no other way to idle.
+/// It has two states: in the first a core looks for work, in the second it is halted. What other drivers
+/// do is left to them.
 const HALTPOLL: &str = "haltpoll";
 
 /// Where a machine says how its cores idle, and where it is told how soon they have to be there again.
@@ -55,6 +55,8 @@ impl Machine {
             return pending().await;
         }
         let mut count = interval_at(Instant::now() + self.second, self.second);
+        // A pause of this process is one second without requests, not many.
+        count.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut before, mut quiet) = (requests(), QUIET);
         let (mut awake, mut refused) = (None, false);
         loop {

@@ -5,15 +5,14 @@
 //! Clients ask over connections that they keep, with a thousand keys in turn, and all of it is on one
 //! machine. Bare handler and API take turns, and at the end of each round wallets are asked for at half
 //! of the median of the rounds until then: there the time of an answer counts from the moment when its
-//! request was due. What is said of answers a second is the median of the rounds, and of times, what all
-//! rounds took together; times, and what is named `Half`, are of half load. The last line on standard
-//! output is a JSON object. Fails where the API answers less of what the bare handler does than it has to,
-//! or later.
+//! request was due. What is said of full load is the median of the rounds; of half load (times, what was
+//! late, and what is named `Half`), what all rounds took together. The last line on standard output is a
+//! JSON object. Fails where the API answers less of what the bare handler does than it has to, or later.
 //!
 //! At half load cores are idle in between. Those of some virtual machines are halted then, which its host
-//! may make dear, and the daemon keeps them awake where it may (`--awake-from`), through the turns of the
-//! bare handler too, which come within ten seconds. How often they were halted is said beside each figure.
-//! `LUXXON_AWAKE_FROM=0` is without, for all of it.
+//! may make dear, and the daemon keeps them awake where it may (`--awake-from`): through the turns of the bare
+//! handler too, but for the first, as they come within ten seconds. How often they were halted is said beside
+//! each figure of ours. `LUXXON_AWAKE_FROM=0` is without, for all of it.
 //!
 //! A machine that shares its cores may be stopped by its host for some milliseconds even so, which no
 //! program on it can help: each round's slowest answers are said beside what the host took.
@@ -67,8 +66,8 @@ const CONNECTIONS: u32 = 32;
 /// Rounds, and how long each part of one takes, but the last.
 const ROUNDS: u32 = 9;
 const TIME: Duration = Duration::from_secs(2);
-/// How long wallets are asked for at half of what was reached. What holds up the slowest comes in bad
-/// seconds, of which there may be a few in a minute: in less time than that, they would decide by chance.
+/// How long wallets are asked for in each round at half of what was reached. What holds up the slowest comes
+/// in bad seconds, of which there may be a few in a minute: in less time in all, they would decide by chance.
 const PACED: Duration = Duration::from_secs(10);
 /// What the slowest wallet in a hundred may take at half of what was reached, in milliseconds.
 const SLOWEST: f64 = 5.0;
@@ -149,8 +148,11 @@ async fn main() -> Result<()> {
         let (name, least) = (kind.name, kind.least);
         ensure!(ratio >= least, "{name}: {ratio:.3} of the bare handler's, expected {least}");
     }
-    let p99 = paced.together(99);
-    ensure!(p99 <= SLOWEST, "wallet: p99 is {p99:.2} ms, expected {SLOWEST} at most");
+    let (p99, halts) = (paced.together(99), paced.halts());
+    ensure!(
+        p99 <= SLOWEST,
+        "wallet: p99 is {p99:.2} ms, expected {SLOWEST} at most; cores were halted {halts:.0} times a second"
+    );
     Ok(())
 }
 
@@ -245,11 +247,16 @@ impl Paced {
         self.rounds.iter().map(|(_, cores)| *cores).reduce(Add::add).unwrap_or_default()
     }
 
+    /// How often a core was halted in a second.
+    fn halts(&self) -> f64 {
+        self.sum().halts(PACED * ROUNDS)
+    }
+
     /// Says what was measured, and enters it.
     fn say(&self, figures: &mut Map<String, Value>) {
         let (p50, p99, asked) = (self.together(50), self.together(99), self.per_second());
         let (busy, stolen) = (self.micros(), self.sum().stolen());
-        let (halts, percent) = (self.sum().halts(PACED * ROUNDS), stolen * 1e2);
+        let (halts, percent) = (self.halts(), stolen * 1e2);
         println!("      wallet: asked for {asked:.0} times a second:");
         print!("              p50 {p50:.2} ms, p99 {p99:.2} ms, {busy:.1} µs of a core, ");
         println!("{halts:.0} halts a second, {percent:.1} % taken by the host");
