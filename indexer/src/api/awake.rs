@@ -3,8 +3,7 @@
 //! An idle core of a virtual machine is halted, some at once. To go on it needs the host, which may be
 //! busy, and its caches may be cold by then. While requests come in their thousands, that is so thousands
 //! of times a second, and the slowest answers are those that waited for it: `make bench-api` measures how
-//! late they are, and with `LUXXON_AWAKE_FROM=0` how late they were without. What it costs is said in
-//! `docs/OPERATIONS.md`.
+//! late they are, with this and without. What it costs is said in `docs/OPERATIONS.md`.
 
 use std::{
     convert::Infallible,

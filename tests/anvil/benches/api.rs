@@ -12,7 +12,9 @@
 //! At half load cores are idle in between. Those of some virtual machines are halted then, which its host
 //! may make dear, and the daemon keeps them awake where it may (`--awake-from`): through the turns of the bare
 //! handler too, but for the first, as they come within ten seconds. How often they were halted is said beside
-//! each figure of ours. `LUXXON_AWAKE_FROM=0` is without, for all of it.
+//! each figure of ours. Then as many wallets are asked for of a daemon that leaves cores alone, which is said
+//! beside the other (`walletHalted…`) and bound by nothing: what it takes to go on after a halt is up to
+//! the machine.
 //!
 //! A machine that shares its cores may be stopped by its host for some milliseconds even so, which no
 //! program on it can help: each round's slowest answers are said beside what the host took.
@@ -25,6 +27,7 @@ use luxxon_indexer::{
     ledger::meter::Reading,
     store::{NewApiKey, NewSession, NewWorkspace, Scope, SqliteStore, Store},
 };
+use luxxon_script::devnet::IndexerOptions;
 use luxxon_tests::{
     Daemon,
     bench::{
@@ -37,7 +40,6 @@ use luxxon_tests::{
 };
 use serde_json::{Map, Value, json};
 use std::{
-    env,
     net::{SocketAddr, TcpListener},
     ops::Add,
     path::Path,
@@ -71,8 +73,8 @@ const TIME: Duration = Duration::from_secs(2);
 const PACED: Duration = Duration::from_secs(10);
 /// What the slowest wallet in a hundred may take at half of what was reached, in milliseconds.
 const SLOWEST: f64 = 5.0;
-/// From how many requests the daemon keeps idle cores awake, where that is not left to it.
-const AWAKE_FROM: &str = "LUXXON_AWAKE_FROM";
+/// What a daemon is told that is to leave idle cores alone.
+const HALTED: [&str; 2] = ["--awake-from", "0"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -90,10 +92,8 @@ async fn main() -> Result<()> {
     chain.empty_database(&db).await?;
     let keys = register(&db).await?;
 
-    let daemon = daemon(&chain, &db).await?;
-    let url: url::Url = daemon.api_url().parse()?;
-    let server = url.socket_addrs(|| None)?.pop().ok_or_else(|| eyre!("no address in {url}"))?;
-    caught_up(server, &keys[0], chain.head().await?).await?;
+    let (options, head) = (chain.daemon_options(&db).await?, chain.head().await?);
+    let (daemon, server) = start(&options, &[], &keys[0], head).await?;
     let kinds = kinds(&keys);
     let blocks = tokio::spawn(async move {
         let mut due = interval(BLOCK_TIME);
@@ -112,7 +112,7 @@ async fn main() -> Result<()> {
         let body = connection.ask(&requests[0]).await?;
         measured.push(Kind { name, least, bare: bare(body.len())?, requests, rounds: Vec::new() });
     }
-    let mut paced = Paced::default();
+    let mut paced = Paced::new("wallet", "");
     let mut progress = Progress::new("rounds");
     for round in 1..=ROUNDS {
         for kind in &mut measured {
@@ -125,10 +125,19 @@ async fn main() -> Result<()> {
             kind.rounds.push(Round { bare, ours, busy, halts });
         }
         let half = measured[0].middle(|round| round.ours) / 2.0;
-        let (cores, busy) = (Cores::now()?, daemon.busy()?);
-        let times = pace(server, CONNECTIONS, &measured[0].requests, half, PACED).await?;
-        paced.busy += daemon.busy()?.saturating_sub(busy);
-        paced.rounds.push((times, Cores::now()?.since(cores)));
+        paced.round(&daemon, server, &measured[0].requests, half).await?;
+        progress.at(round.into(), ROUNDS.into());
+    }
+    daemon.stop().await?;
+
+    let half = measured[0].middle(|round| round.ours) / 2.0;
+    let (daemon, server) = start(&options, &HALTED, &keys[0], head).await?;
+    // As warm as the other one was.
+    saturate(server, CONNECTIONS, &measured[0].requests, TIME).await?;
+    let mut halted = Paced::new("walletHalted", ", --awake-from 0");
+    let mut progress = Progress::new("rounds with --awake-from 0");
+    for round in 1..=ROUNDS {
+        halted.round(&daemon, server, &measured[0].requests, half).await?;
         progress.at(round.into(), ROUNDS.into());
     }
     ensure!(!blocks.is_finished(), "no more blocks came: {:?}", blocks.await);
@@ -141,6 +150,7 @@ async fn main() -> Result<()> {
         kind.say(&mut figures);
     }
     paced.say(&mut figures);
+    halted.say(&mut figures);
     figures.insert("events".to_owned(), json!(events));
     println!("{}", Value::Object(figures));
     for kind in &measured {
@@ -206,14 +216,36 @@ impl Kind {
 }
 
 /// How long wallets took in each round, and how the cores spent its time.
-#[derive(Default)]
 struct Paced {
+    /// What its figures begin with.
+    name: &'static str,
+    /// How the daemon was started, if not as usual.
+    how: &'static str,
     rounds: Vec<(Vec<Duration>, Cores)>,
     /// How long the daemon kept a core busy in all of them.
     busy: Duration,
 }
 
 impl Paced {
+    const fn new(name: &'static str, how: &'static str) -> Self {
+        Self { name, how, rounds: Vec::new(), busy: Duration::ZERO }
+    }
+
+    /// Asks for wallets `rate` times a second.
+    async fn round(
+        &mut self,
+        daemon: &Daemon,
+        server: SocketAddr,
+        wallets: &Requests,
+        rate: f64,
+    ) -> Result<()> {
+        let (cores, busy) = (Cores::now()?, daemon.busy()?);
+        let times = pace(server, CONNECTIONS, wallets, rate, PACED).await?;
+        self.busy += daemon.busy()?.saturating_sub(busy);
+        self.rounds.push((times, Cores::now()?.since(cores)));
+        Ok(())
+    }
+
     /// The `percent`th percentile of all rounds together, in milliseconds.
     fn together(&self, percent: usize) -> f64 {
         let times: Vec<Duration> =
@@ -257,7 +289,7 @@ impl Paced {
         let (p50, p99, asked) = (self.together(50), self.together(99), self.per_second());
         let (busy, stolen) = (self.micros(), self.sum().stolen());
         let (halts, percent) = (self.halts(), stolen * 1e2);
-        println!("      wallet: asked for {asked:.0} times a second:");
+        println!("      wallet: asked for {asked:.0} times a second{}:", self.how);
         print!("              p50 {p50:.2} ms, p99 {p99:.2} ms, {busy:.1} µs of a core, ");
         println!("{halts:.0} halts a second, {percent:.1} % taken by the host");
         let late = self.late();
@@ -272,7 +304,7 @@ impl Paced {
             ("HalfHaltsPerSecond", halts, 0),
             ("HalfStolenRatio", stolen, 4),
         ] {
-            figures.insert(format!("wallet{figure}"), rounded(value, digits));
+            figures.insert(format!("{}{figure}", self.name), rounded(value, digits));
         }
     }
 
@@ -342,15 +374,21 @@ async fn register(db: &Path) -> Result<Vec<String>> {
     Ok(keys)
 }
 
-async fn daemon(chain: &BenchChain, db: &Path) -> Result<Daemon> {
-    let options = chain.daemon_options(db).await?;
+/// A daemon on the chain, which has block `head`, and where it serves. It may be told more.
+async fn start(
+    options: &IndexerOptions,
+    more: &[&str],
+    key: &str,
+    head: u64,
+) -> Result<(Daemon, SocketAddr)> {
     let flags = ["run", "--key-requests-per-second", "0", "--audit-seconds", "0"];
-    let mut command = command::on_chain(&options, &flags);
+    let mut command = command::on_chain(options, &[&flags, more].concat());
     command.env("LUXXON_LOG", "warn").env("LUXXON_POLL_MS", "1000");
-    if let Some(from) = env::var_os(AWAKE_FROM) {
-        command.env(AWAKE_FROM, from);
-    }
-    Daemon::serving(command).await
+    let daemon = Daemon::serving(command).await?;
+    let url: url::Url = daemon.api_url().parse()?;
+    let server = url.socket_addrs(|| None)?.pop().ok_or_else(|| eyre!("no address in {url}"))?;
+    caught_up(server, key, head).await?;
+    Ok((daemon, server))
 }
 
 /// Waits until block `head` is in.
