@@ -16,8 +16,9 @@
 //! beside the other (`walletHalted…`) and bound by nothing: what it takes to go on after a halt is up to
 //! the machine.
 //!
-//! A machine that shares its cores may be stopped by its host for some milliseconds even so, which no
-//! program on it can help: each round's slowest answers are said beside what the host took.
+//! A machine that shares its cores may be stopped by its host for some milliseconds even so, and a page of
+//! the database that is not in memory takes as long as the disk does: each round's slowest answers are said
+//! beside what the host took, and what the daemon read from the disk.
 
 use axum::{Router, routing::get};
 use eyre::{Result, ensure, eyre};
@@ -221,9 +222,16 @@ struct Paced {
     name: &'static str,
     /// How the daemon was started, if not as usual.
     how: &'static str,
-    rounds: Vec<(Vec<Duration>, Cores)>,
+    rounds: Vec<PacedRound>,
     /// How long the daemon kept a core busy in all of them.
     busy: Duration,
+}
+
+struct PacedRound {
+    times: Vec<Duration>,
+    cores: Cores,
+    /// What the daemon had to read from a disk, in bytes.
+    read: u64,
 }
 
 impl Paced {
@@ -239,27 +247,29 @@ impl Paced {
         wallets: &Requests,
         rate: f64,
     ) -> Result<()> {
-        let (cores, busy) = (Cores::now()?, daemon.busy()?);
+        let (cores, busy, read) = (Cores::now()?, daemon.busy()?, daemon.read_from_disk()?);
         let times = pace(server, CONNECTIONS, wallets, rate, PACED).await?;
+        let (cores, read) =
+            (Cores::now()?.since(cores), daemon.read_from_disk()?.saturating_sub(read));
         self.busy += daemon.busy()?.saturating_sub(busy);
-        self.rounds.push((times, Cores::now()?.since(cores)));
+        self.rounds.push(PacedRound { times, cores, read });
         Ok(())
     }
 
     /// The `percent`th percentile of all rounds together, in milliseconds.
     fn together(&self, percent: usize) -> f64 {
         let times: Vec<Duration> =
-            self.rounds.iter().flat_map(|(times, _)| times).copied().collect();
+            self.rounds.iter().flat_map(|round| &round.times).copied().collect();
         milliseconds(percentile(&times, percent))
     }
 
     fn answers(&self) -> u64 {
-        self.rounds.iter().map(|(times, _)| times.len() as u64).sum()
+        self.rounds.iter().map(|round| round.times.len() as u64).sum()
     }
 
     /// The part of the answers that came later than the slowest in a hundred may.
     fn late(&self) -> f64 {
-        let times = self.rounds.iter().flat_map(|(times, _)| times);
+        let times = self.rounds.iter().flat_map(|round| &round.times);
         let late = times.filter(|time| milliseconds(**time) > SLOWEST).count() as u64;
         part(late, self.answers())
     }
@@ -276,7 +286,7 @@ impl Paced {
 
     /// How the cores spent the time of all rounds.
     fn sum(&self) -> Cores {
-        self.rounds.iter().map(|(_, cores)| *cores).reduce(Add::add).unwrap_or_default()
+        self.rounds.iter().map(|round| round.cores).reduce(Add::add).unwrap_or_default()
     }
 
     /// How often a core was halted in a second.
@@ -294,7 +304,8 @@ impl Paced {
         println!("{halts:.0} halts a second, {percent:.1} % taken by the host");
         let late = self.late();
         println!("              later than {SLOWEST} ms: {:.2} %", late * 1e2);
-        println!("              p99 of each round, and what the host took: {}", self.each());
+        println!("              p99 of each round, what the host took, and KiB from the disk:");
+        println!("              {}", self.each());
         for (figure, value, digits) in [
             ("P50Ms", p50, 2),
             ("P99Ms", p99, 2),
@@ -303,17 +314,25 @@ impl Paced {
             ("HalfCoreMicros", busy, 1),
             ("HalfHaltsPerSecond", halts, 0),
             ("HalfStolenRatio", stolen, 4),
+            ("HalfReadKiB", self.rounds.iter().map(PacedRound::kibibytes).sum(), 0),
         ] {
             figures.insert(format!("{}{figure}", self.name), rounded(value, digits));
         }
     }
 
     fn each(&self) -> String {
-        let rounds = self.rounds.iter().map(|(times, cores)| {
-            let (p99, stolen) = (milliseconds(percentile(times, 99)), cores.stolen() * 1e2);
-            format!("{p99:.1} ({stolen:.1} %)")
+        let rounds = self.rounds.iter().map(|round| {
+            let p99 = milliseconds(percentile(&round.times, 99));
+            let stolen = round.cores.stolen() * 1e2;
+            format!("{p99:.1} ({stolen:.1} %, {:.0})", round.kibibytes())
         });
         rounds.collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl PacedRound {
+    fn kibibytes(&self) -> f64 {
+        part(self.read, 1 << 10)
     }
 }
 

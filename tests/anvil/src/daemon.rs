@@ -1,6 +1,6 @@
 use crate::{
     Done, command,
-    process::{busy, memory, peak_memory},
+    process::{busy, memory, peak_memory, read_from_disk},
 };
 use eyre::{Result, WrapErr, ensure, eyre};
 use luxxon_script::devnet::IndexerOptions;
@@ -130,6 +130,12 @@ impl Daemon {
     #[cfg(target_os = "linux")]
     pub fn busy(&self) -> Result<Duration> {
         busy(self.pid()?)
+    }
+
+    /// How much it has had to read from a disk, in bytes.
+    #[cfg(target_os = "linux")]
+    pub fn read_from_disk(&self) -> Result<u64> {
+        read_from_disk(self.pid()?)
     }
 
     /// Kills it at once, as `kill -9` does.

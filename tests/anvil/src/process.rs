@@ -28,6 +28,14 @@ pub(crate) fn busy(pid: u32) -> Result<Duration> {
     Ok(Duration::from_millis(10 * (user + system)))
 }
 
+/// How much the process has had to read from a disk, in bytes: Linux counts no page there that was in
+/// memory.
+pub(crate) fn read_from_disk(pid: u32) -> Result<u64> {
+    let io = fs::read_to_string(format!("/proc/{pid}/io"))?;
+    let read = io.lines().find_map(|line| line.strip_prefix("read_bytes: "));
+    Ok(read.ok_or_else(|| eyre!("no bytes in {io}"))?.parse()?)
+}
+
 fn status(pid: u32, name: &str) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let size = status.lines().find_map(|line| line.strip_prefix(name));
