@@ -6,7 +6,7 @@ use crate::{
     config::Config,
     health::Health,
     metrics::Metrics,
-    store::SqliteStore,
+    store::{SqliteStore, keep_resident},
     sync::{SyncError, Syncer},
 };
 use eyre::{Report, Result, WrapErr, eyre};
@@ -37,6 +37,7 @@ struct Daemon {
     screen: JoinHandle<Infallible>,
     server: JoinHandle<std::io::Result<()>>,
     noting: JoinHandle<Infallible>,
+    resident: JoinHandle<Infallible>,
     uses: Arc<LastUses>,
     /// Dropped to let the server finish.
     serving: watch::Sender<()>,
@@ -93,6 +94,7 @@ impl Daemon {
             audit: tokio::spawn(audit::go_on(auditor, config.audit_every, metrics, health)),
             server: tokio::spawn(api::serve(listener, router, config.awake_from, stopped)),
             noting: tokio::spawn(note_uses(Arc::clone(&uses), store.clone())),
+            resident: tokio::spawn(keep_resident(config.db, config.resident)),
             uses,
             store,
             serving,
@@ -127,7 +129,8 @@ impl Daemon {
     /// connection open must not keep the daemon.
     async fn stop(self) {
         const LONGEST_DRAIN: Duration = Duration::from_secs(5);
-        let Self { store, sync, audit, screen, mut server, noting, uses, serving } = self;
+        let Self { store, sync, audit, screen, mut server, noting, resident, uses, serving } = self;
+        resident.abort();
         sync.abort();
         audit.abort();
         screen.abort();

@@ -31,6 +31,7 @@ pub(super) struct File {
     admin_token_file: Option<PathBuf>,
     key_requests_per_second: Option<u32>,
     awake_from: Option<u32>,
+    resident_mib: Option<u32>,
     #[serde(default)]
     cors_origins: Vec<String>,
     log_format: Option<LogFormat>,
@@ -87,6 +88,7 @@ impl File {
         let key_requests = self.key_requests_per_second.map(u64::from);
         within("key_requests_per_second", key_requests, 0, 100_000)?;
         within("awake_from", self.awake_from.map(u64::from), 0, 100_000)?;
+        within("resident_mib", self.resident_mib.map(u64::from), 0, 1_048_576)?;
         within("quorum", self.quorum.map(u64::from), 1, 2)?;
         Ok(Flags {
             config: flags.config,
@@ -107,6 +109,7 @@ impl File {
             admin_token_file: flags.admin_token_file.or(self.admin_token_file),
             key_requests_per_second: flags.key_requests_per_second.or(self.key_requests_per_second),
             awake_from: flags.awake_from.or(self.awake_from),
+            resident_mib: flags.resident_mib.or(self.resident_mib),
             cors_origins: if flags.cors_origins.is_empty() {
                 self.cors_origins
             } else {

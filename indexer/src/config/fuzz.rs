@@ -37,6 +37,8 @@ const SETTINGS: &[&str] = &[
     "key_requests_per_second = 100001",
     "awake_from = 0",
     "awake_from = 100001",
+    "resident_mib = 0",
+    "resident_mib = 1048577",
     "cors_origins = [\"https://console.example\", \"http://localhost:3020\"]",
     "log_format = \"json\"",
 ];
@@ -77,6 +79,7 @@ fn within_bounds(flags: &Flags) -> bool {
         && within(flags.audit_seconds, 0, 86_400)
         && within(flags.key_requests_per_second.map(u64::from), 0, 100_000)
         && within(flags.awake_from.map(u64::from), 0, 100_000)
+        && within(flags.resident_mib.map(u64::from), 0, 1_048_576)
 }
 
 /// What errors of the file's values begin with.
@@ -88,6 +91,7 @@ const KEYS: &[&str] = &[
     "audit_seconds is ",
     "key_requests_per_second is ",
     "awake_from is ",
+    "resident_mib is ",
     "quorum is ",
     "rpc_url is ",
     "rpc_url has ",
@@ -114,6 +118,7 @@ const FLAGS: &[(&str, &str)] = &[
     ("--audit-seconds", "0"),
     ("--key-requests-per-second", "100000"),
     ("--awake-from", "2500"),
+    ("--resident-mib", "1024"),
     ("--cors-origin", "https://console.example"),
     ("--log-format", "text"),
 ];

@@ -23,7 +23,7 @@ use file::{File, ProviderEntry};
 use std::{
     env, fmt, fs,
     net::SocketAddr,
-    num::NonZeroU32,
+    num::{NonZeroU32, NonZeroU64},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -64,6 +64,8 @@ pub struct Config {
     /// Requests a second, for each core that the daemon may use, from which idle cores are kept awake; `None`
     /// for never.
     pub awake_from: Option<NonZeroU32>,
+    /// The largest database, in bytes, that is kept in memory; `None` for none.
+    pub resident: Option<NonZeroU64>,
     /// The web sites whose pages may ask the API.
     pub cors_origins: Vec<HeaderValue>,
     /// How the log is written.
@@ -92,6 +94,7 @@ const DEFAULT_AUDIT_SECONDS: u64 = 60;
 const DEFAULT_AWAKE_FROM: u32 = 2_500;
 const DEFAULT_KEY_REQUESTS: u32 = 100;
 const DEFAULT_POLL_MS: u64 = 500;
+const DEFAULT_RESIDENT_MIB: u32 = 1_024;
 const DEFAULT_TIMEOUT_MS: u64 = 20_000;
 
 /// A chain whose public data is well known.
@@ -159,6 +162,9 @@ impl Config {
                 flags.key_requests_per_second.unwrap_or(DEFAULT_KEY_REQUESTS),
             ),
             awake_from: NonZeroU32::new(flags.awake_from.unwrap_or(DEFAULT_AWAKE_FROM)),
+            resident: NonZeroU64::new(
+                u64::from(flags.resident_mib.unwrap_or(DEFAULT_RESIDENT_MIB)) << 20,
+            ),
             cors_origins: flags
                 .cors_origins
                 .iter()
@@ -384,6 +390,14 @@ mod tests {
         let from = |more: &[&str]| told_also("31337", "http://127.0.0.1:8545", more).awake_from;
         assert_eq!(from(&[]).map(NonZeroU32::get), Some(2_500));
         assert_eq!(from(&["--awake-from", "0"]), None);
+    }
+
+    #[test]
+    fn a_database_is_kept_in_memory_unless_it_is_larger_than_it_is_said() {
+        let most = |more: &[&str]| told_also("31337", "http://127.0.0.1:8545", more).resident;
+        assert_eq!(most(&[]).map(NonZeroU64::get), Some(1 << 30));
+        assert_eq!(most(&["--resident-mib", "1048576"]).map(NonZeroU64::get), Some(1 << 40));
+        assert_eq!(most(&["--resident-mib", "0"]), None);
     }
 
     #[test]

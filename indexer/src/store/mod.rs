@@ -9,7 +9,7 @@ mod sqlite;
 
 pub use error::StoreError;
 pub use registry::{ApiKey, NewApiKey, NewSession, NewWorkspace, Scope, Session, Workspace};
-pub use sqlite::{Contradiction, Misplaced, Rebuilt, SqliteStore};
+pub use sqlite::{Contradiction, Misplaced, Rebuilt, SqliteStore, keep_resident};
 
 use crate::ledger::{Block, Deployment, Event, EventId, Limits, Position, Side};
 use alloy::primitives::{Address, B256, U256};

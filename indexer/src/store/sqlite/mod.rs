@@ -13,6 +13,7 @@ mod open;
 mod readers;
 mod reads;
 mod registry;
+mod resident;
 mod rows;
 
 #[cfg(test)]
@@ -29,6 +30,7 @@ use lock::Lock;
 use luxxon_bindings::{MicroUsdc, SessionId};
 pub use maintenance::{Contradiction, Rebuilt};
 use readers::Readers;
+pub use resident::keep_resident;
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 use std::{
     ops::{Deref, DerefMut},

@@ -68,6 +68,23 @@ pub(crate) async fn add_to_pools(db: &Path, amount: i64) -> Result<()> {
     Ok(connection.close().await?)
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_daemon_that_serves_keeps_its_database_in_memory() -> Result<()> {
+    let world = World::start().await?;
+    let db = world.path("ledger.db");
+    let daemon = Daemon::start(&world.daemon_options(&db).await?).await?;
+    let (maps, began) = (format!("/proc/{}/maps", daemon.pid()?), Instant::now());
+    for file in [db.canonicalize()?, world.path("ledger.db-wal").canonicalize()?] {
+        let name = file.display().to_string();
+        while !std::fs::read_to_string(&maps)?.lines().any(|map| map.ends_with(&name)) {
+            ensure!(began.elapsed() < LONGEST, "{name} is in no map: {}", daemon.said());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    daemon.stop().await?.says(0, &[])
+}
+
 #[tokio::test]
 async fn a_balance_that_is_not_the_contracts_turns_ready_red_until_it_is_right_again() -> Result<()>
 {
