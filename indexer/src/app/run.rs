@@ -37,7 +37,6 @@ struct Daemon {
     screen: JoinHandle<Infallible>,
     server: JoinHandle<std::io::Result<()>>,
     noting: JoinHandle<Infallible>,
-    resident: JoinHandle<Infallible>,
     uses: Arc<LastUses>,
     /// Dropped to let the server finish.
     serving: watch::Sender<()>,
@@ -56,6 +55,9 @@ impl Daemon {
             .await
             .wrap_err_with(|| format!("cannot serve on {} (--listen)", config.listen))?;
         let store = SqliteStore::open(&config.db, &pins, first).await?;
+        if let Some(most) = config.resident {
+            keep_resident(&config.db, most)?;
+        }
 
         let (settlement, db, nodes) = (config.settlement, config.db.display(), providers.names());
         tracing::info!(chain = config.chain_id, %settlement, %db, nodes, "following");
@@ -94,7 +96,6 @@ impl Daemon {
             audit: tokio::spawn(audit::go_on(auditor, config.audit_every, metrics, health)),
             server: tokio::spawn(api::serve(listener, router, config.awake_from, stopped)),
             noting: tokio::spawn(note_uses(Arc::clone(&uses), store.clone())),
-            resident: tokio::spawn(keep_resident(config.db, config.resident)),
             uses,
             store,
             serving,
@@ -129,8 +130,7 @@ impl Daemon {
     /// connection open must not keep the daemon.
     async fn stop(self) {
         const LONGEST_DRAIN: Duration = Duration::from_secs(5);
-        let Self { store, sync, audit, screen, mut server, noting, resident, uses, serving } = self;
-        resident.abort();
+        let Self { store, sync, audit, screen, mut server, noting, uses, serving } = self;
         sync.abort();
         audit.abort();
         screen.abort();

@@ -310,9 +310,9 @@ pub struct Flags {
     #[arg(long, env = "LUXXON_AWAKE_FROM", value_name = "REQUESTS", value_parser = clap::value_parser!(u32).range(0..=100_000))]
     pub awake_from: Option<u32>,
 
-    /// The largest database, in MiB, that the daemon keeps in memory, 0 to 1048576; 0 is none. Its pages
-    /// count as the daemon's memory then, but are the system's to take back. Only on Linux, 5.14 or later.
-    /// 1024 unless said
+    /// The largest database, with its write-ahead log, that the daemon keeps in memory, in MiB, 0 to 1048576;
+    /// 0 is none. Its pages count as the daemon's memory then, but are the system's to take back. Only on
+    /// Linux, 5.14 or later. 1024 unless said
     #[arg(long, env = "LUXXON_RESIDENT_MIB", value_name = "MIB", value_parser = clap::value_parser!(u32).range(0..=1_048_576))]
     pub resident_mib: Option<u32>,
 

@@ -198,10 +198,11 @@ mod tests {
 
     #[test]
     fn a_flag_wins_over_the_file() {
-        let file = || File::parse("chain_id = 1\ndeploy_block = 7\n").unwrap();
+        let file = File::parse("chain_id = 1\ndeploy_block = 7\nresident_mib = 0\n").unwrap();
         let flags = Flags { chain_id: Some(2), ..Flags::default() };
-        let both = file().under(flags).unwrap();
-        assert_eq!((both.chain_id, both.deploy_block), (Some(2), Some(7)));
+        let both = file.under(flags).unwrap();
+        let from_file = (both.deploy_block, both.resident_mib);
+        assert_eq!((both.chain_id, from_file), (Some(2), (Some(7), Some(0))));
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub struct Config {
     /// Requests a second, for each core that the daemon may use, from which idle cores are kept awake; `None`
     /// for never.
     pub awake_from: Option<NonZeroU32>,
-    /// The largest database, in bytes, that is kept in memory; `None` for none.
+    /// How much of the database is kept in memory at most, in bytes; `None` for nothing.
     pub resident: Option<NonZeroU64>,
     /// The web sites whose pages may ask the API.
     pub cors_origins: Vec<HeaderValue>,

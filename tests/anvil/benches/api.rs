@@ -16,8 +16,9 @@
 //! that may not keep them awake (`walletHalted…`). Both have to be in time.
 //!
 //! A machine that shares its cores may be stopped by its host for some milliseconds even so, and a page of
-//! the database that is not in memory takes as long as the disk does: each round's slowest answers are said
-//! beside what the host took, and what the daemon read from the disk.
+//! the database that is not in memory, where the daemon keeps it (`--resident-mib`), takes as long as the disk
+//! does: each round's slowest answers are said beside what the host took, and what the threads that answer
+//! read from the disk.
 
 use axum::{Router, routing::get};
 use eyre::{Result, ensure, eyre};
@@ -231,7 +232,7 @@ struct Paced {
 struct PacedRound {
     times: Vec<Duration>,
     cores: Cores,
-    /// What the daemon had to read from a disk, in bytes.
+    /// What the threads that answer had to read from a disk, in bytes.
     read: u64,
 }
 

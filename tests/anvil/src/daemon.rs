@@ -1,11 +1,11 @@
 use crate::{
     Done, command,
-    process::{busy, memory, peak_memory, read_from_disk},
+    process::{busy, mapped, memory, peak_memory, read_from_disk},
 };
 use eyre::{Result, WrapErr, ensure, eyre};
 use luxxon_script::devnet::IndexerOptions;
 use rustix::process::{Pid, Signal, kill_process};
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader},
     process::{Child, ChildStdout, Command},
@@ -120,7 +120,7 @@ impl Daemon {
         peak_memory(self.pid()?)
     }
 
-    /// The memory that it has now, in bytes.
+    /// The memory that it has for itself now, in bytes: without the pages of files.
     #[cfg(target_os = "linux")]
     pub fn memory(&self) -> Result<u64> {
         memory(self.pid()?)
@@ -132,10 +132,16 @@ impl Daemon {
         busy(self.pid()?)
     }
 
-    /// How much it has had to read from a disk, in bytes.
+    /// How much the threads that answer have had to read from a disk, in bytes.
     #[cfg(target_os = "linux")]
     pub fn read_from_disk(&self) -> Result<u64> {
-        read_from_disk(self.pid()?)
+        read_from_disk(self.pid()?, "api")
+    }
+
+    /// How many bytes of the file at `path` it has mapped and in memory.
+    #[cfg(target_os = "linux")]
+    pub fn mapped(&self, path: &Path) -> Result<u64> {
+        mapped(self.pid()?, path)
     }
 
     /// Kills it at once, as `kill -9` does.

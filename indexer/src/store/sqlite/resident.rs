@@ -8,75 +8,118 @@
 
 use memmap2::{MmapOptions, MmapRaw};
 use std::{
-    convert::Infallible,
-    fs::File,
-    future::pending,
+    fs::{self, File},
     io,
     mem::ManuallyDrop,
     num::NonZeroU64,
     ops::Range,
     path::{Path, PathBuf},
-    sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
-use tokio::{task::spawn_blocking, time::sleep};
 
-/// How often missing pages are looked for, at most: longer ago than a kernel should give up what was used.
+/// How long after one look at all pages the next begins: more often than a kernel takes back what it need
+/// not (after a minute, where `make bench-api` met it).
 const EVERY: Duration = Duration::from_secs(5);
+
+/// How long nothing is done where memory turned out to be too short.
+const LATER: Duration = Duration::from_hours(1);
+
+/// Memory is too short where more than one page in so many had to come from the disk once all were in memory.
+const SHORT: u64 = 8;
 
 /// How many bytes are looked at in one go: a fraction of a millisecond where none is missing.
 const AT_ONCE: usize = 4 << 20;
 
-/// How many times as long as each of them took it rests: a twentieth of the time is spent on it, of a core
-/// or, where memory is too short for the database, of the disk.
+/// How many times as long as each of them took it rests: a twentieth of the time, of a core or of the disk,
+/// is spent on it at most.
 const REST: u32 = 19;
 
-/// Keeps the pages of the database at `db` and of its write-ahead log in memory, while these are not larger
-/// than `most` bytes; never, where that is `None`. What the system does not let it do is said in the log,
-/// and tried again.
-pub async fn keep_resident(db: PathBuf, most: Option<NonZeroU64>) -> Infallible {
-    let Some(most) = most.map(NonZeroU64::get) else { return pending().await };
-    let mut database = Database::new(&db, most);
-    let mut before = None;
-    loop {
-        let now = database.look().await.map_err(|error| error.to_string());
-        if before.as_ref() != Some(&now) {
+/// Keeps the pages of the database at `db` and of its write-ahead log in memory, from a thread that ends
+/// with the process: each file where it, or both together, are no larger than `most` bytes. What keeps it
+/// from doing so is said in the log, and tried again.
+///
+/// # Errors
+///
+/// Where the thread cannot be started.
+pub fn keep_resident(db: &Path, most: NonZeroU64) -> io::Result<()> {
+    let (mut database, most) = (Database::new(db, most.get(), read_from_disk), most.get());
+    let keep = move || {
+        let mut before = Ok(Found::Kept);
+        loop {
+            let now = database.look().map_err(|error| match error.kind() {
+                io::ErrorKind::InvalidInput => "it takes Linux 5.14 or later".to_owned(),
+                _ => error.to_string(),
+            });
             match &now {
-                Ok(true) => tracing::debug!("the database is kept in memory"),
-                Ok(false) => tracing::info!(most, "the database is too large to be kept in memory"),
+                same if *same == before => {}
+                Ok(Found::Kept) => tracing::info!("the database is kept in memory again"),
+                Ok(Found::TooLarge) => {
+                    tracing::info!(most, "not all of the database is kept in memory: it is larger");
+                }
+                Ok(Found::Short) => {
+                    tracing::info!(
+                        "the database is not kept in memory: too little of that is free"
+                    );
+                }
                 Err(error) => tracing::info!(%error, "the database is not kept in memory"),
             }
-            before = Some(now);
+            thread::sleep(if now == Ok(Found::Short) { LATER } else { EVERY });
+            before = now;
         }
-        sleep(EVERY).await;
-    }
+    };
+    thread::Builder::new().name("resident".to_owned()).spawn(keep).map(drop)
+}
+
+/// What came of a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// All pages are in memory.
+    Kept,
+    /// There are too many: what stays in memory is left to the system.
+    TooLarge,
+    /// The system had taken too many back: the rest is left to it, too.
+    Short,
 }
 
 /// The file, and its write-ahead log.
 struct Database {
     files: [Mapped; 2],
     most: u64,
+    /// How many bytes this thread has had to read from a disk.
+    read: fn() -> u64,
+    /// Whether all pages were in memory before.
+    looked: bool,
 }
 
 impl Database {
-    fn new(path: &Path, most: u64) -> Self {
+    fn new(path: &Path, most: u64, read: fn() -> u64) -> Self {
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
-        Self { files: [path.to_owned(), log.into()].map(Mapped::new), most }
+        let files = [path.to_owned(), log.into()].map(Mapped::new);
+        Self { files, most, read, looked: false }
     }
 
-    /// Sees to it that all pages are in memory, and says whether they may be: they are left to the system
-    /// where they are too many.
-    async fn look(&mut self) -> io::Result<bool> {
-        let lengths = [self.files[0].length()?, self.files[1].length()?];
-        if lengths.iter().sum::<u64>() > self.most {
+    /// Sees to it that all pages are in memory, where these are not too many.
+    fn look(&mut self) -> io::Result<Found> {
+        let (read, mut kept, mut looked) = ((self.read)(), 0, Ok(Found::Kept));
+        for file in &mut self.files {
+            let length = file.length()?;
+            if kept + length > self.most {
+                file.map = None;
+                looked = looked.and(Ok(Found::TooLarge));
+            } else {
+                kept += length;
+                looked = file.look(length).and(looked);
+            }
+        }
+        let read = (self.read)().saturating_sub(read);
+        if self.looked && read > kept / SHORT {
             self.files.iter_mut().for_each(|file| file.map = None);
-            return Ok(false);
+            looked = Ok(Found::Short);
         }
-        for (file, length) in self.files.iter_mut().zip(lengths) {
-            file.look(length, self.most).await?;
-        }
-        Ok(true)
+        self.looked = matches!(looked, Ok(Found::Kept | Found::TooLarge));
+        looked
     }
 }
 
@@ -85,7 +128,7 @@ struct Mapped {
     /// Never closed: with any handle of a file that a process closes, it gives up its locks of that file
     /// (POSIX has it so), and SQLite's are among them.
     file: Option<ManuallyDrop<File>>,
-    map: Option<Arc<MmapRaw>>,
+    map: Option<MmapRaw>,
 }
 
 impl Mapped {
@@ -94,44 +137,35 @@ impl Mapped {
     }
 
     /// In bytes; 0 where there is no such file yet.
-    fn length(&self) -> io::Result<u64> {
-        match self.path.metadata() {
-            Ok(metadata) => Ok(metadata.len()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
-            Err(error) => Err(error),
+    fn length(&mut self) -> io::Result<u64> {
+        if self.file.is_none() {
+            match File::open(&self.path) {
+                Ok(file) => self.file = Some(ManuallyDrop::new(file)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+                Err(error) => return Err(error),
+            }
         }
+        self.file.as_ref().map_or(Ok(0), |file| Ok(file.metadata()?.len()))
     }
 
-    /// Sees to it that its first `length` bytes are in memory.
-    async fn look(&mut self, length: u64, most: u64) -> io::Result<()> {
+    /// Sees to it that its first `length` bytes are in memory. What cannot be is left out, and the error
+    /// returned at the end.
+    fn look(&mut self, length: u64) -> io::Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
         let length = usize::try_from(length).map_err(io::Error::other)?;
-        if length == 0 {
-            return Ok(());
-        }
-        let map = self.map(most)?;
-        for begin in (0..length).step_by(AT_ONCE) {
-            let (map, part) = (Arc::clone(&map), begin..length.min(begin + AT_ONCE));
-            let looked = spawn_blocking(move || {
-                let begun = Instant::now();
-                populate(&map, part).map(|()| begun.elapsed())
-            });
-            sleep(looked.await.map_err(io::Error::other)?? * REST).await;
-        }
-        Ok(())
-    }
-
-    /// Room for all that it may grow to, once. What lies behind its end is never touched.
-    fn map(&mut self, most: u64) -> io::Result<Arc<MmapRaw>> {
-        if let Some(map) = &self.map {
-            return Ok(Arc::clone(map));
-        }
-        let file = match &self.file {
-            Some(file) => file,
-            None => self.file.insert(ManuallyDrop::new(File::open(&self.path)?)),
+        let map = match self.map.take() {
+            Some(map) if map.len() >= length => map,
+            // With room to grow: what lies behind its end is never touched.
+            _ => MmapOptions::new().len(length.next_power_of_two()).map_raw_read_only(&**file)?,
         };
-        let most = usize::try_from(most).map_err(io::Error::other)?;
-        let map = MmapOptions::new().len(most).map_raw_read_only(&**file)?;
-        Ok(Arc::clone(self.map.insert(Arc::new(map))))
+        let map = self.map.insert(map);
+        let mut looked = Ok(());
+        for begin in (0..length).step_by(AT_ONCE) {
+            let begun = Instant::now();
+            looked = populate(map, begin..length.min(begin + AT_ONCE)).and(looked);
+            thread::sleep(begun.elapsed() * REST);
+        }
+        looked
     }
 }
 
@@ -147,11 +181,18 @@ fn populate(_: &MmapRaw, _: Range<usize>) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// How many bytes this thread has had to read from a disk; 0 where the system does not tell.
+fn read_from_disk() -> u64 {
+    let io = fs::read_to_string("/proc/thread-self/io").unwrap_or_default();
+    let read = io.lines().find_map(|line| line.strip_prefix("read_bytes: "));
+    read.and_then(|bytes| bytes.parse().ok()).unwrap_or_default()
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
     use crate::testing::{db_path, new_store};
-    use std::{fs, os::unix::fs::MetadataExt};
+    use std::{cell::Cell, os::unix::fs::MetadataExt, process};
 
     const MOST: u64 = 64 << 20;
 
@@ -164,64 +205,102 @@ mod tests {
         kibibytes << 10
     }
 
-    fn files(folder: &Path) -> (PathBuf, PathBuf) {
+    fn files(folder: &Path) -> [PathBuf; 2] {
         let folder = folder.canonicalize().unwrap();
-        (folder.join("some.db"), folder.join("some.db-wal"))
+        [folder.join("some.db"), folder.join("some.db-wal")]
     }
 
-    #[tokio::test]
-    async fn each_page_of_both_files_is_kept_and_of_what_they_grow_by() {
+    fn write(path: &Path, bytes: u64) {
+        fs::write(path, vec![1; usize::try_from(bytes).unwrap()]).unwrap();
+    }
+
+    #[test]
+    fn each_page_of_both_files_is_kept_and_of_what_they_grow_by() {
         let folder = tempfile::tempdir().unwrap();
-        let (db, log) = files(folder.path());
-        let mut database = Database::new(&db, MOST);
-        // More than one go, and not a whole number of them.
-        let sizes = [(9_u64 << 20) + 4096, 11 << 20];
-        for (db_size, log_size) in [(sizes[0], 0), (sizes[0], 4096), (sizes[1], sizes[0])] {
-            fs::write(&db, vec![1; usize::try_from(db_size).unwrap()]).unwrap();
-            if log_size > 0 {
-                fs::write(&log, vec![1; usize::try_from(log_size).unwrap()]).unwrap();
+        let [db, log] = files(folder.path());
+        let mut database = Database::new(&db, MOST, || 0);
+        // More than one go, and not a whole number of them; within the room of the map, and beyond.
+        for (of_db, of_log) in [(9 << 20, 0), (10 << 20, 1 << 20), (17 << 20, 9 << 20)] {
+            write(&db, of_db + 1);
+            if of_log > 0 {
+                write(&log, of_log);
             }
-            assert!(database.look().await.unwrap());
-            assert_eq!((mapped(&db), mapped(&log)), (db_size, log_size));
+            assert_eq!(database.look().unwrap(), Found::Kept);
+            assert!(mapped(&db) > of_db, "{} of {of_db} and one", mapped(&db));
+            assert!(mapped(&log) >= of_log, "{} of {of_log}", mapped(&log));
         }
     }
 
-    #[tokio::test]
-    async fn what_is_too_large_is_left_to_the_system() {
+    #[test]
+    fn a_file_that_is_too_large_is_left_to_the_system_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let (db, log) = files(folder.path());
-        let mut database = Database::new(&db, 12_288);
-        fs::write(&db, [1; 8_192]).unwrap();
-        fs::write(&log, [1; 4_096]).unwrap();
-        assert!(database.look().await.unwrap());
-        assert_eq!((mapped(&db), mapped(&log)), (8_192, 4_096));
-        fs::write(&log, [1; 4_097]).unwrap();
-        assert!(!database.look().await.unwrap());
-        assert_eq!((mapped(&db), mapped(&log)), (0, 0));
-        fs::write(&log, [1; 4_096]).unwrap();
-        assert!(database.look().await.unwrap());
-        assert_eq!((mapped(&db), mapped(&log)), (8_192, 4_096));
+        let [db, log] = files(folder.path());
+        let mut database = Database::new(&db, 3 << 20, || 0);
+        write(&db, 2 << 20);
+        for (of_log, found, is_kept) in [
+            (1 << 20, Found::Kept, [true, true]),
+            ((1 << 20) + 1, Found::TooLarge, [true, false]),
+            (1 << 20, Found::Kept, [true, true]),
+        ] {
+            write(&log, of_log);
+            assert_eq!(database.look().unwrap(), found);
+            assert_eq!([mapped(&db) > 0, mapped(&log) > 0], is_kept);
+        }
+        write(&db, (3 << 20) + 1);
+        assert_eq!(database.look().unwrap(), Found::TooLarge);
+        assert_eq!([mapped(&db) > 0, mapped(&log) > 0], [false, true]);
+    }
+
+    #[test]
+    fn where_the_system_takes_too_many_pages_back_the_others_are_left_to_it_too() {
+        thread_local!(static READ: Cell<u64> = const { Cell::new(0) });
+        let folder = tempfile::tempdir().unwrap();
+        let [db, _] = files(folder.path());
+        write(&db, 8 << 20);
+        // What a look reads is what was read between the first call and the second.
+        let reading = |bytes: u64| {
+            thread_local!(static STEP: Cell<u64> = const { Cell::new(0) });
+            STEP.set(bytes);
+            || READ.replace(READ.get() + STEP.get())
+        };
+        let mut database = Database::new(&db, MOST, reading(8 << 20));
+        assert_eq!(database.look().unwrap(), Found::Kept, "nothing was in memory before");
+        for (bytes, found) in [
+            (1 << 20, Found::Kept),
+            ((1 << 20) + 1, Found::Short),
+            (8 << 20, Found::Kept),
+            (8 << 20, Found::Short),
+        ] {
+            database.read = reading(bytes);
+            assert_eq!(database.look().unwrap(), found, "{bytes}");
+            assert_eq!(mapped(&db) > 0, found == Found::Kept);
+        }
+    }
+
+    #[test]
+    fn what_was_read_from_the_disk_is_known() {
+        let io = fs::read_to_string("/proc/thread-self/io").unwrap();
+        assert!(io.contains("\nread_bytes: "), "{io}");
     }
 
     #[tokio::test]
     async fn sqlite_keeps_its_locks_whatever_becomes_of_the_maps() {
         let (folder, store) = new_store().await;
         let db = db_path(&folder).canonicalize().unwrap();
-        let node = format!(":{} ", db.metadata().unwrap().ino());
+        let (process, node) = (format!(" {} ", process::id()), db.metadata().unwrap().ino());
+        let node = format!(":{node} ");
+        // Lines begin with a number that changes with other files' locks, so they are counted.
         let locks = || {
             let all = fs::read_to_string("/proc/locks").unwrap();
-            all.lines().filter(|lock| lock.contains(&node)).map(str::to_owned).collect::<Vec<_>>()
+            all.lines().filter(|lock| lock.contains(&process) && lock.contains(&node)).count()
         };
-        // With the numbers of lines, which change with other files' locks.
-        let count = || locks().len();
-        let before = count();
+        let before = locks();
         assert!(before > 0, "a database in WAL mode is locked while it is open");
-        let mut database = Database::new(&db, MOST);
-        assert!(database.look().await.unwrap());
-        assert_eq!(mapped(&db), db.metadata().unwrap().len());
+        let mut database = Database::new(&db, MOST, || 0);
+        assert_eq!(database.look().unwrap(), Found::Kept);
+        assert!(mapped(&db) >= db.metadata().unwrap().len());
         drop(database);
-        assert_eq!(mapped(&db), 0);
-        assert_eq!(count(), before);
+        assert_eq!((mapped(&db), locks()), (0, before));
         store.close().await;
     }
 }
