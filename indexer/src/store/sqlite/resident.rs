@@ -55,7 +55,7 @@ pub fn keep_resident(db: &Path, most: NonZeroU64) -> io::Result<()> {
                 same if *same == before => {}
                 Ok(Found::Kept) => tracing::info!("the database is kept in memory again"),
                 Ok(Found::TooLarge) => {
-                    tracing::info!(most, "not all of the database is kept in memory: it is larger");
+                    tracing::info!(mib = most >> 20, "the database is larger than --resident-mib");
                 }
                 Ok(Found::Short) => {
                     tracing::info!(
