@@ -56,7 +56,8 @@ impl Daemon {
             .wrap_err_with(|| format!("cannot serve on {} (--listen)", config.listen))?;
         let store = SqliteStore::open(&config.db, &pins, first).await?;
         if let Some(most) = config.resident {
-            keep_resident(&config.db, most)?;
+            keep_resident(&config.db, most)
+                .wrap_err("cannot start the thread that keeps the database in memory")?;
         }
 
         let (settlement, db, nodes) = (config.settlement, config.db.display(), providers.names());

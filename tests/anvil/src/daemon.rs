@@ -120,7 +120,7 @@ impl Daemon {
         peak_memory(self.pid()?)
     }
 
-    /// The memory that it has for itself now, in bytes: without the pages of files.
+    /// The memory that it has now, in bytes.
     #[cfg(target_os = "linux")]
     pub fn memory(&self) -> Result<u64> {
         memory(self.pid()?)

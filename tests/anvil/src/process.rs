@@ -9,10 +9,9 @@ pub(crate) fn peak_memory(pid: u32) -> Result<u64> {
     status(pid, "VmHWM:")
 }
 
-/// The memory that the process has for itself now, in bytes: without the pages of files, which are the
-/// system's to take back.
+/// The memory that the process has now, in bytes.
 pub(crate) fn memory(pid: u32) -> Result<u64> {
-    status(pid, "RssAnon:")
+    status(pid, "VmRSS:")
 }
 
 /// How long the process has kept a core busy, for itself and in the system. Linux counts in hundredths
